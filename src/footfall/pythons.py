@@ -19,6 +19,7 @@ __all__ = [
     "CPYTHON",
     "FIRST_WITH_TASKS",
     "HAS_BRANCH_EVENTS",
+    "HAS_CAPTURE_PROBES",
     "HAS_FUNCTION_CONTEXTS",
     "HAS_PHANTOMS_BEHIND_EXCEPT_STAR",
     "HAS_LINES_OF_NOTHING",
@@ -88,10 +89,11 @@ Doc/library/sys.monitoring.rst.
 HAS_FUNCTION_CONTEXTS = _IS_CPYTHON and HAS_CORE
 """A C function can replace frame evaluation and so see frames (PEP 523)."""
 
-HAS_PROBES = not HAS_BRANCH_EVENTS and not IS_PURE_CPYTHON
-"""The engine `probes` exists here, because there are no branch events: native/compat/versions.h, HAS_PROBES. On CPython
-it needs the C core.
-"""
+HAS_PROBES = not HAS_BRANCH_EVENTS
+"""The engine `probes` exists here, because there are no branch events: native/compat/versions.h, HAS_PROBES."""
+
+HAS_CAPTURE_PROBES = HAS_PROBES and not IS_PURE_CPYTHON
+"""Blocks of `footfall.capture()` use probes, and a start in a running program adds some."""
 
 HAS_PHANTOM_LINES = _IS_CPYTHON and OWN < (3, 12)
 """The compiler gives clean-up code the line numbers of statements, so the tracer reports lines that did not run:
@@ -229,8 +231,7 @@ def find_engine(branch: bool) -> int:
         return ENGINE_SETTRACE
     if not _IS_CPYTHON:
         return ENGINE_PROBES
-    engine = CPYTHON[OWN][2 if branch else 1]
-    return ENGINE_SETTRACE if engine == ENGINE_PROBES and not HAS_PROBES else engine
+    return CPYTHON[OWN][2 if branch else 1]
 
 
 def fallback_reason() -> "tuple[str, str] | None":

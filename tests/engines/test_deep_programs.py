@@ -32,9 +32,12 @@ def test_long_chains_and_sums(measured: Measured, size: tuple[int, int]) -> None
     write_program(measured.work / "child.py", _deep(*size))
     done = measured.run("import child\n" + _deep(*size).replace("    ", "", 1).replace("\n    ", "\n"))
     bare = measured.run_bare()
-    assert (done.stdout, done.stderr) == (bare.stdout, bare.stderr)
+    assert done.stdout == bare.stdout and bare.stderr == ""
+    # traced where no thread can have more room
+    slugs = ["nested-too-deeply"] if measured.engine.is_pure and measured.engine.name == "probes" else []
+    assert [line for line in done.stderr.splitlines() if not any(slug in line for slug in slugs)] == []
     assert done.stdout.count(" 1000\n") == 2
-    measured.check_marks()
+    measured.check_marks(*slugs)
 
 
 @each_engine

@@ -20,7 +20,7 @@ from footfall.observe.capture.findings import Findings
 from footfall.observe.capture.monitoring import OldCode, Series
 from footfall.observe.capture.series import TracedSeries
 from footfall.observe.scope import Scope
-from footfall.pythons import HAS_BRANCH_EVENTS, HAS_MONITORING, HAS_PROBES, refused_build, unknown_python
+from footfall.pythons import HAS_BRANCH_EVENTS, HAS_CAPTURE_PROBES, HAS_MONITORING, refused_build, unknown_python
 from footfall.record.run.directory import settings_from_config
 from footfall.settings import Settings
 
@@ -228,7 +228,7 @@ def _start_series(source: list[str] | None, is_full: bool) -> tuple[Series | Tra
     settings.include, settings.omit = wanted.include, wanted.omit
     scope = Scope(settings)
     known = _Known()
-    series = _start_on_probes(scope, known, is_full) if HAS_PROBES else None
+    series = _start_on_probes(scope, known, is_full) if HAS_CAPTURE_PROBES else None
     if series is None and not HAS_MONITORING:
         series = TracedSeries(scope, known.meanings, is_full)
     if series is not None:

@@ -141,12 +141,14 @@ def choose_late_engine(
 ) -> "tuple[int, tuple[str, str] | None]":
     """Return the same for a running program, whose functions have no probes but may get some.
 
-    With the core, those of a measurement that is `only_new` get none: it is footfall.compat's, whose data have all
-    pairs of lines, as coverage.py's.
+    On CPython, those of a measurement that is `only_new` get none: it is footfall.compat's, whose data have all
+    pairs of lines, as coverage.py's. Nor do any there without the core.
     """
     engine, warning = choose_engine(settings, made)
     if find_engine(settings.branch) == ENGINE_PROBES and warning is not None and warning[0] == "plugins-settrace":
         warning = None  # the plugins make nothing slower than it already is
+    if engine == ENGINE_PROBES and IS_PURE_CPYTHON:
+        engine = ENGINE_SETTRACE
     if engine == ENGINE_PROBES and HAS_CORE and (only_new or not _can_add_probes(settings, made)):
         engine = ENGINE_SETTRACE
     return engine, warning

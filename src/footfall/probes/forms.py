@@ -2,7 +2,7 @@
 
 A probe is a comparison of a constant string, the mark, with the probe's number. By itself it does nothing: the two are
 never equal. When the module's code is armed, another object replaces the mark in the constants, and the comparison
-stores an event. On PyPy, statement probes store into that object directly.
+stores an event. Without the C core, statement probes store into that object directly.
 
 The number is text on CPython. The compiler merges equal constants in a function, so an integer could be the program's
 own, and code that rewrites integer constants (`code.replace(co_consts=...)`) would change which probe it is.
@@ -33,6 +33,7 @@ from _ast import (
 )
 
 from footfall.own_builtins import keep_builtins
+from footfall.tier import HAS_CORE
 
 keep_builtins(globals())
 
@@ -45,7 +46,17 @@ if TYPE_CHECKING:
     """A kind of meanings.py and the node that it describes."""
     Receiver = Callable[[int, list[Meaning]], None]
 
-__all__ = ["EQUAL_MARK", "HEADER", "MARK", "PLAN_VERSION", "Forms", "header_text", "position_of", "read_header"]
+__all__ = [
+    "EQUAL_MARK",
+    "EVENT_MARK",
+    "HEADER",
+    "MARK",
+    "PLAN_VERSION",
+    "Forms",
+    "header_text",
+    "position_of",
+    "read_header",
+]
 
 PLAN_VERSION = 16
 """Incremented whenever the numbering of probes changes, so that no cached bytecode is used with other meanings."""
@@ -57,6 +68,9 @@ measured program may import the module, which would then be taken for one with p
 HEADER = chr(0) + "footfall module "
 """The beginning of the first probe's mark; the rest says what the module's probes belong to."""
 
+EVENT_MARK = MARK + " event"
+"""The constant in place of the 1 that statement probes store, on CPython."""
+
 EQUAL_MARK = MARK + " equal"
 """The mark of probes in expressions, if statement probes have a form of their own."""
 
@@ -65,7 +79,9 @@ _LOAD = Load()
 _STORE = Store()
 _OR = Or()
 _new = AST.__new__
-_STORES_DIRECTLY = sys.implementation.name == "pypy"
+_NUMBERS_ARE_TEXT = sys.implementation.name == "cpython"
+_STORES_DIRECTLY = not _NUMBERS_ARE_TEXT or not HAS_CORE
+"""Whether statement probes store into the events: where a comparison would call Python."""
 
 
 def header_text(mode: int, n_probes: int, digest: bytes) -> str:
@@ -128,8 +144,8 @@ class Forms:
         if number == 0:
             self.header = mark
         else:
-            slot = Subscript(mark, Constant(number, **position), _STORE, **position)
-            return Assign([slot], Constant(1, **position), **position)
+            slot = Subscript(mark, _number(number, position), _STORE, **position)
+            return Assign([slot], Constant(EVENT_MARK if _NUMBERS_ARE_TEXT else 1, **position), **position)
         compare = Compare(mark, [_EQ], [_number(number, position)], **position)
         return Expr(compare, **position)
 
@@ -173,7 +189,7 @@ class Forms:
         position = position_of(at)
         mark = EQUAL_MARK if _STORES_DIRECTLY else MARK
         watch: Any = lines  # the compiler takes tuples as constants, whatever type checkers say
-        if not _STORES_DIRECTLY:
+        if _NUMBERS_ARE_TEXT:
             number, first, last = lines
             watch = f"\0{number} {first} {last}\0"
         compare = Compare(Constant(mark, **position), [_EQ], [Constant(watch, **position)], **position)
@@ -212,8 +228,8 @@ def _number(number: int, position: "dict[str, Any]") -> Constant:
 
 
 def _number_value(number: int) -> "int | str":
-    """Return what a probe's number is in the code. The C core reads it (`read_numbers`)."""
-    return number if _STORES_DIRECTLY else f"\0{number}\0"
+    """Return what a probe's number is in the code. `read_numbers` in C, or observe/pure/probe_hooks.py, reads it."""
+    return f"\0{number}\0" if _NUMBERS_ARE_TEXT else number
 
 
 def position_of(node: AST) -> "Any":

@@ -57,7 +57,7 @@ def test_changed_probes_are_reported(measured: Measured, engine: Engine) -> None
     done = measured.run(_REWRITE + "print(run(lambda value: value[1:] if type(value) is str else value))\n")
     assert (done.returncode, done.stdout, done.stderr) == (0, "[800, 800]\n", "")
     reported = [text for slug, text in resolve(measured.run_directory).messages if slug == "probes-changed"]
-    if engine.name == "probes":
+    if engine.name == "probes" and not engine.is_pure:  # there armed code has no texts of ours
         assert len(reported) == 1 and reported[0].startswith(str(measured.work / "module.py"))
         assert _lines(measured) == {1, 13}
     else:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from footfall.observe.capture.findings import Found
     from footfall.observe.capture.series import Meanings
+    from footfall.observe.engines.probes import Where
     from footfall.observe.scope import Scope
 
 __all__ = ["ProbeSeries", "UnusableError"]
@@ -287,7 +288,7 @@ class _Traced(TracedFiles):
     def __init__(self) -> None:
         super().__init__(True)
 
-    def add(self, filename: str, path: str) -> bool:
+    def add(self, filename: str, path: "Where") -> bool:
         """Make all series trace what they have in scope of the file."""
         self._paths[filename] = path
         for series in ProbeSeries._all:

@@ -10,13 +10,14 @@ from footfall.observe.engines.probe_cache import code_state
 from footfall.observe.interruptions import pass_on
 from footfall.observe.messages import report
 from footfall.own_builtins import keep_builtins
+from footfall.tier import IS_PURE_CPYTHON
 
 keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType
+    from types import CodeType, FrameType
     from typing import Any
 
     from footfall.observe.engines.probes import Probes
@@ -29,13 +30,14 @@ _REWRITER = "_pytest.assertion.rewrite"
 
 
 def hook_imports(
-    probes: "Probes", cache_dir: str, unseen: "Callable[..., Any]", look_alike: "Callable[..., Any]"
+    probes: "Probes", cache_dir: str, unseen: "Callable[..., Any]", look_alike: "Callable[..., Any] | None"
 ) -> None:
     """Give the import system instrumented code for measured source files.
 
     `unseen(function, *arguments)` makes a call while signals are held back, invisible to the program's trace and
     profile functions. `look_alike(function, change, after)` wraps a function without a frame of ours
-    (`_core.children_wrap`).
+    (`_core.children_wrap`). Where there is no such wrapper, code with probes is made when a loader's `get_code` is
+    looked up.
     """
     external = sys.modules["_frozen_importlib_external"]
     loader = external.SourceLoader
@@ -50,6 +52,22 @@ def hook_imports(
         runs_file_text = is_measured and plain_loaders.runs_file_text(loader, filename)
         code = probes.code_for_import(filename, name) if runs_file_text else None
         return code, is_measured, runs_file_text
+
+    def name_for(fullname: str, caller: "FrameType") -> str | None:
+        """Return the name that the module will have; None if that is not known."""
+        nonlocal waits_for_pytest
+        if waits_for_pytest and _REWRITER in modules:
+            waits_for_pytest = not _hook_rewriter(modules[_REWRITER], probes, cache_dir, unseen)
+        # Callers other than the import system (runpy) may run it under another name.
+        return fullname if caller.f_code.co_filename in _IMPORTERS else None
+
+    def code_at_lookup(loader: "Any", caller: "FrameType") -> "CodeType | None":
+        name = name_for(loader.name, caller)
+        return unseen(ask, loader, loader.path, name)[0]  # type: ignore[no-any-return]
+
+    if look_alike is None:
+        loader.get_code = _CodeAtLookup(original, code_at_lookup)
+        return
 
     def code_with_probes(args: "tuple[Any, ...]", named: "dict[str, Any]") -> "Any":
         """Answer in place of `get_code(self, fullname)`, which the wrapper calls if this has no code for the module."""
@@ -83,6 +101,33 @@ def hook_imports(
         return finish
 
     loader.get_code = look_alike(original, code_with_probes, None)
+
+
+class _CodeAtLookup:
+    """In place of a loader's `get_code`: no frame of ours is on the stack when the original one raises an error."""
+
+    def __init__(self, original: "Any", find: "Callable[[Any, FrameType], CodeType | None]") -> None:
+        self._original = original
+        self._find = find
+
+    def __get__(self, loader: "Any", kind: type | None = None) -> "Any":
+        if loader is None:
+            return self._original
+        plain = self._original.__get__(loader, kind)
+        try:
+            code = self._find(loader, _getframe(1))
+        except Exception as error:  # a loader may be any object, and an audit hook of the program may forbid to look
+            pass_on(error)
+            return plain
+        if code is None:
+            return plain
+        name = loader.name
+
+        def get_code(fullname: str) -> "Any":
+            return code if fullname == name else plain(fullname)
+
+        _pose_as(get_code, self._original)
+        return get_code
 
 
 def _pose_as(function: "Callable[..., object]", original: "Callable[..., object]") -> None:
@@ -120,6 +165,9 @@ def _hook_rewriter(
         report("pytest-unknown", "test modules can't have probes: this pytest rewrites asserts in a way of its own.")
         return True
 
+    if IS_PURE_CPYTHON and not _arm_rewritten(rewriter, probes):
+        report("pytest-unknown", "test modules can't have probes: this pytest keeps their code in a way of its own.")
+        return True
     path_of = _path_finder(rewriter, probes, unseen)
 
     def rewrite_asserts(mod, source, module_path=None, config=None):  # type: ignore[no-untyped-def]
@@ -132,6 +180,35 @@ def _hook_rewriter(
     # pytest's own tail distinguishes -O from no option, but not -OO from -O.
     rewriter.PYC_TAIL = f"-footfall{code_state()}{mode}{sys.flags.optimize}{tail}"
     _move_cache(rewriter, cache_dir, path_of)
+    return True
+
+
+def _arm_rewritten(rewriter: "Any", probes: "Probes") -> bool:
+    """Let the rewriter run code with probes that record, where `exec` is not wrapped, and keep that without.
+
+    Return False if it has other functions than are known.
+    """
+    read, rewrite, write = (getattr(rewriter, name, None) for name in ("_read_pyc", "_rewrite_test", "_write_pyc"))
+    if read is None or rewrite is None or write is None:
+        return False
+    plain_codes: dict[int, Any] = {}
+
+    def _read_pyc(*args, **named):  # type: ignore[no-untyped-def]
+        code = read(*args, **named)
+        return None if code is None else probes.arm_before_run(code)
+
+    def _rewrite_test(*args, **named):  # type: ignore[no-untyped-def]
+        found, code = rewrite(*args, **named)
+        armed = probes.arm_before_run(code)
+        plain_codes[id(armed)] = code
+        return found, armed
+
+    def _write_pyc(state, co, *args, **named):  # type: ignore[no-untyped-def]
+        return write(state, plain_codes.get(id(co), co), *args, **named)
+
+    for function, original in ((_read_pyc, read), (_rewrite_test, rewrite), (_write_pyc, write)):
+        _pose_as(function, original)
+        setattr(rewriter, function.__name__, function)
     return True
 
 

@@ -11,6 +11,7 @@ from marshal import dumps, loads
 
 from footfall.files import file_state, list_directory, make_directory, now_ns, read_file, write_file
 from footfall.own_builtins import keep_builtins
+from footfall.tier import HAS_CORE
 
 keep_builtins(globals())
 
@@ -77,6 +78,7 @@ def code_state() -> str:
     engines = __file__.rpartition("/")[0]
     compiler = engines.rsplit("/", 2)[0] + "/probes"
     folders = (compiler, f"{compiler}/plan")
+    state.append("without the core" if not HAS_CORE else "")  # probes have another form
     paths = [f"{folder}/{name}" for folder in folders for name in list_directory(folder) if name.endswith(".py")]
     for path in (f"{engines}/instrument.py", *paths):
         info = file_state(path)

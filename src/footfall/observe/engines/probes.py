@@ -18,6 +18,7 @@ from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.messages import keep_message, report
 from footfall.own_builtins import keep_builtins
 from footfall.probes.source_text import digest_source, keep_text, read_source
+from footfall.tier import HAS_CORE
 
 keep_builtins(globals())
 
@@ -167,6 +168,22 @@ class Probes:
     def _trace(self, filename: str, path: str) -> None:
         """Measure code that can't have probes by `settrace`, and report that; or report that it is not measured."""
         self._report_code(path, self._trace_if_possible(filename, path))
+
+    def trace_plain_code(self, filename: str, namespace: "dict[str, object] | None") -> None:
+        """Trace code of the file that is about to run without probes, if the file is measured.
+
+        `namespace` is its globals, if they are known.
+        """
+        is_known = namespace is not None
+        path = self._scope.decide(filename, namespace=namespace) if is_known else self._path_before_run(filename)
+        if path is None or filename in self._traced or path in self._reported:
+            return
+        if not self._traced.add(filename, path if is_known else self._scope.decide):
+            self._reported.add(path)
+            report("not-traced", path + " is not measured: another tool is tracing.", "Measure with the C core.")
+
+    def _path_before_run(self, filename: str) -> str | None:
+        return self._scope.decide_before_run(filename)[0]
 
     def _trace_for_room(self, filename: str, path: str) -> None:
         """As `_trace`, for a file whose text compiles, but not with probes."""
@@ -386,19 +403,23 @@ def _digest_of_content(path: str, source: "str | bytes") -> bytes | None:
 def start(settings: "Settings", scope: "Scope") -> Probes:
     """Measure every module in scope that is loaded from now on."""
     hooks: Any
-    if sys.implementation.name == "cpython":
+    if HAS_CORE:
         from footfall.observe.engines import cpython_hooks
 
         hooks = cpython_hooks
+    elif sys.implementation.name == "cpython":
+        from footfall.observe.pure import probe_hooks as pure_hooks
+
+        hooks = pure_hooks
     else:
         from footfall.observe.pypy import hooks as pypy_hooks
 
         hooks = pypy_hooks
     traced = TracedFiles(settings.branch)
     probes = Probes.running = Probes(settings, scope, hooks.arm_function(settings), hooks.call_with_room, traced)
-    from footfall.observe.engines import import_hooks as probe_hooks
+    from footfall.observe.engines import import_hooks
 
     hooks.hook_compile(probes)
     hooks.hook_main(probes)
-    probe_hooks.hook_imports(probes, settings.cache_dir, hooks.unseen, hooks.look_alike)
+    import_hooks.hook_imports(probes, settings.cache_dir, hooks.unseen, hooks.look_alike)
     return probes

@@ -5,6 +5,8 @@ Threads are traced from their start, because the functions of `_thread` that sta
 longer measured.
 """
 
+import sys
+
 from footfall.observe.module_names import find_running_namespace
 from footfall.observe.own_modules import load_own
 from footfall.observe.thread_starts import wrap_thread_functions
@@ -104,12 +106,7 @@ def ask_again(filename: str) -> None:
 
 
 def _settrace_in_python() -> "Any":
-    for name in (
-        "file_tracers",
-        "file_tracers.files",
-        "pypy.phantom_lines",
-        "pypy.tracing",
-        "pure.interpreter",
-    ):  # the next module imports it
+    own = ("pypy.phantom_lines", "pypy.tracing") if sys.implementation.name == "pypy" else ("pure.cpython",)
+    for name in ("file_tracers", "file_tracers.files", *own, "pure.interpreter"):  # the next module imports it
         load_own(name)
     return load_own("pure.settrace")

@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from footfall.observe.engines.probes import Where
+
 __all__ = ["TracedFiles"]
 
 _TRACE_FUNCTION = "footfall_trace"
@@ -25,13 +27,13 @@ class TracedFiles:
 
     def __init__(self, with_branches: bool) -> None:
         self._with_branches = with_branches
-        self._paths: dict[str, str] = {}
+        self._paths: dict[str, Where] = {}
 
     def __contains__(self, filename: str) -> bool:
         return filename in self._paths
 
-    def add(self, filename: str, path: str) -> bool:
-        """Trace code of the file that begins from now on.
+    def add(self, filename: str, path: "Where") -> bool:
+        """Trace code of the file that begins from now on; its path may be a function that returns it when that runs.
 
         Return False if another tool is tracing; it is left in place.
         """
@@ -53,4 +55,5 @@ class TracedFiles:
 
     def decide(self, filename: str) -> str | None:
         """Return the absolute path of a file if it is traced."""
-        return self._paths.get(filename)
+        path = self._paths.get(filename)
+        return path(filename) if callable(path) else path

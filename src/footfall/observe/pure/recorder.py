@@ -218,10 +218,10 @@ class PureRecorder:
         pack_into(f"<{len(pairs)}q", payload, TRACE_HEAD_BYTES, *pairs)
         return self._append(RECORD_TRACE, payload) is not None
 
-    def add_probes(self, path: str, absolute_path: str, header_mark: str) -> "tuple[int, memoryview] | None":
-        """Return the number of the entry and the events of a module, in the mapping; None if recording is off.
+    def add_probes(self, path: str, absolute_path: str, header_mark: str) -> "tuple[int, mmap.mmap, int] | None":
+        """Return the number of a module's entry, and where its events begin in a mapping; None if recording is off.
 
-        The events begin at an address divisible by 8 and are padded to a multiple of 8 bytes.
+        That is an address divisible by 8, and they are padded to a multiple of 8 bytes.
         """
         header = read_header(header_mark)
         file_id = None if header is None else self._file_id(path, absolute_path)
@@ -229,7 +229,6 @@ class PureRecorder:
             return None
         mode, n_probes, digest = header
         payload = bytearray(PROBES_HEAD_BYTES + n_probes)
-        room = (n_probes + 7) // 8 * 8
         pack_into("<4I16s", payload, 0, file_id, 0, n_probes, mode, digest)
         with self._lock:
             number = self._n_probes_entries
@@ -238,8 +237,7 @@ class PureRecorder:
         if place is None:
             return None
         segment, at = place
-        start = at + PROBES_HEAD_BYTES
-        return number, memoryview(segment)[start : start + room]
+        return number, segment, at + PROBES_HEAD_BYTES
 
     def add_code(self, code: "CodeType", bytecode: bytes, path: str, n_places: int) -> "tuple[int, memoryview] | None":
         """Return the number of a CODE entry and its places in the mapping, a byte each; None if recording is off."""

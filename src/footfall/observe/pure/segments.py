@@ -16,11 +16,18 @@ from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
 
-__all__ = ["SegmentLog", "sized"]
+__all__ = ["Segment", "SegmentLog", "sized"]
 
 _MAPS_COPIES = sys.platform == "emscripten"
 """There, a mapping is a copy, which goes into the file when it is flushed, by the descriptor it was made from."""
 _ZEROS = bytes(FIRST_SEGMENT_BYTES)
+
+
+class Segment(mmap.mmap):
+    """A part of a file in memory. Code whose probes store into it has it as a constant, and may be pickled by value."""
+
+    def __reduce__(self) -> "tuple[type, tuple[()]]":
+        return dict, ()
 
 
 class SegmentLog:
@@ -71,7 +78,7 @@ class SegmentLog:
                 taken.append(posix.dup(taken[-1]))
             # Reserve the space first: a store into a sparse mapping on a full disk would cause a SIGBUS.
             _fill(fd, self.file_bytes, size)
-            segment = mmap.mmap(fd, size, offset=self.file_bytes)
+            segment = Segment(fd, size, offset=self.file_bytes)
         finally:
             for each in () if _MAPS_COPIES else taken:
                 posix.close(each)

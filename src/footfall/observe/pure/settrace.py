@@ -108,7 +108,8 @@ def start_with_probes(decide: "Callable[[str], str | None]", with_arcs: bool) ->
     recorder = PureRecorder.current
     if recorder is None:
         return
-    has_probes = load_own("pypy.hooks").has_probes
+    hooks = load_own("pypy.hooks" if sys.implementation.name == "pypy" else "pure.probe_hooks")
+    has_probes = hooks.has_probes
     offsets = _offsets_without_probes(PhantomLines().offsets, has_probes)
     files = _Files(recorder, lambda filename, _: decide(filename), with_arcs, offsets)
     os.register_at_fork(after_in_child=files.after_fork)

@@ -5,9 +5,9 @@ The JIT makes a probe nearly free if every series has seen it, or if it runs whi
 
 import __pypy__  # type: ignore[import-not-found]
 
+from footfall.observe.pure.marshal_hooks import hook_marshal
 from footfall.observe.pypy import hooks
 from footfall.observe.pypy.hooks import exchange, recode
-from footfall.observe.pypy.marshal_hooks import hook_marshal
 from footfall.own_builtins import keep_builtins
 from footfall.probes.forms import HEADER, read_header
 

@@ -12,11 +12,11 @@ import __pypy__  # type: ignore[import-not-found]
 from _cffi_backend import FFI  # type: ignore[import-untyped]
 
 from footfall.observe.interruptions import Undisturbed, pass_on
-from footfall.observe.pure import contexts as pure_contexts
 from footfall.observe.pure.children import wrap as look_alike
 from footfall.observe.pure.contexts import EventsByContext
+from footfall.observe.pure.marshal_hooks import hook_marshal
+from footfall.observe.pure.probe_events import Areas, Comparable, are_contexts_expected
 from footfall.observe.pure.recorder import PureRecorder
-from footfall.observe.pypy.marshal_hooks import hook_marshal
 from footfall.own_builtins import keep_builtins
 from footfall.probes.forms import EQUAL_MARK, HEADER, MARK, read_header
 
@@ -29,13 +29,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from footfall.observe.engines.probes import Arm, Probes, Where
-    from footfall.observe.pure.contexts import Begin
     from footfall.settings import Settings
 
 __all__ = [
-    "Areas",
     "Comparable",
     "arm_function",
+    "array_over",
     "call_with_room",
     "dummy_events",
     "exchange",
@@ -61,41 +60,10 @@ _ARMED: "dict[int, tuple[Any, str, str]]" = {}
 """By id: the events of each module that is recorded, with its header and `co_filename`."""
 
 
-class Comparable:
-    """Stores an event when it is compared with a number, as a probe inside an expression needs it.
-
-    Compared with a number, a first and a last line, it does so if the exception being handled comes from these lines.
-    """
-
-    __slots__ = ("_mark", "events")
-
-    def __init__(self, events: "Any", mark: str) -> None:
-        self.events = events
-        self._mark = mark
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is int:
-            self.events[other] = 1
-            return False
-        if type(other) is tuple:
-            number, first, last = other
-            traceback = sys.exc_info()[2]
-            if traceback is not None and first <= traceback.tb_lineno <= last:
-                self.events[number] = 1
-            return False
-        return other is self or self._mark == other
-
-    def __hash__(self) -> int:
-        return hash(self._mark)
-
-    def __reduce__(self) -> "tuple[type, tuple[str]]":
-        return str, (self._mark,)
-
-
 def arm_function(settings: "Settings") -> "Arm":
     """Return the function that makes the probes in code record."""
     recorder = PureRecorder(settings)
-    areas = Areas(recorder)
+    areas = Areas(recorder, array_over)
     recorder.on_switch(areas.flush)
     os.register_at_fork(after_in_child=areas.after_fork)
     # Code that is pickled by value needs an object that can be stored into as well.
@@ -114,7 +82,7 @@ def arm_function(settings: "Settings") -> "Arm":
                     begin = areas.beginner(code.co_filename, where, constant, header[1])
                     if callable(where):
                         events = areas.asking(begin, header[1])
-                    elif _are_contexts_expected():
+                    elif are_contexts_expected():
                         events = areas.asking(begin, header[1]).begun()
                     else:
                         events = begin(None)[1]
@@ -133,7 +101,7 @@ def note_armed(events: "Any", header: str, filename: str) -> None:
 
 def dummy_events(n_probes: int) -> "Any":
     """Return events that nobody reads."""
-    return _array_over(bytearray(n_probes))
+    return array_over(bytearray(n_probes), 0, n_probes)
 
 
 def exchange(code: "CodeType", inner: "CodeType", with_probes: "CodeType") -> bool:
@@ -151,90 +119,9 @@ def has_probes(code: "CodeType") -> bool:
     return any(type(constant) is Comparable or type(constant) in _EVENTS_TYPES for constant in code.co_consts)
 
 
-def _are_contexts_expected() -> bool:
-    contexts = sys.modules.get("footfall.observe.contexts")  # not imported here: hardly any program has contexts
-    return contexts is not None and contexts.are_expected
-
-
-class Areas:
-    """The events of all modules, needed when a context ends.
-
-    A forked child's events in modules that were loaded before the fork still go into the parent's file and its
-    contexts. They go into the child's own file if contexts were expected when the module was loaded.
-    """
-
-    def __init__(self, recorder: PureRecorder) -> None:
-        self._recorder = recorder
-        self._areas: list[tuple[int, memoryview, Any]] = []
-        self._asking: list[EventsByContext] = []
-
-    def beginner(self, filename: str, where: "Where", header: str, n_probes: int) -> "Begin":
-        """Return a function that makes a module's entry in the record file, and returns its number and events.
-
-        If recording is off, the code still has its probes: they continue with `before`, the events until now. The same
-        holds, without a number, for a module that turns out not to be measured.
-        """
-
-        def begin(before: "Any") -> "tuple[int | None, Any]":
-            absolute_path = where(filename) if callable(where) else where
-            if absolute_path is None:
-                return None, _array_over(bytearray(n_probes))
-            added = self._recorder.add_probes(filename, absolute_path, header)
-            if added is None:
-                return 0, _array_over(bytearray(n_probes)) if before is None else before
-            probes_id, view = added
-            events = _array_over(view)
-            self._areas.append((probes_id, view, events))
-            return probes_id, events
-
-        return begin
-
-    def asking(self, begin: "Begin", n_probes: int) -> EventsByContext:
-        """Return the events of a module if contexts are expected: each event is attributed when it is stored.
-
-        The same is done for a module that only finds out when it runs whether it is measured.
-        """
-        asking = EventsByContext(self._recorder, begin, n_probes)
-        self._asking.append(asking)
-        return asking
-
-    def adopt(self, events: EventsByContext, begin: "Begin") -> None:
-        """Record in this record file what those of an earlier one get from now on."""
-        events.begin_again(self._recorder, begin)
-        self._asking.append(events)
-
-    def after_fork(self) -> None:
-        self._recorder.after_fork()
-        self.begin_child()
-        pure_contexts.after_fork()
-
-    def begin_child(self) -> None:
-        """Use the record of a forked child, which has begun."""
-        self._areas.clear()
-        for asking in self._asking:
-            asking.after_fork()
-
-    def flush(self, context_id: int) -> None:
-        """Record the events of a context, and clear only those: another thread may set one in the meantime."""
-        for probes_id, view, events in self._areas:
-            found = _find_events(bytes(view))
-            if found and self._recorder.add_probe_events(probes_id, context_id, found):
-                for number in found:
-                    events[number] = 0
-
-
-def _array_over(buffer: "bytearray | memoryview") -> "Any":
-    return _FFI.from_buffer("unsigned char[]", buffer)
-
-
-def _find_events(events: bytes) -> list[int]:
-    """Return the indexes that are not zero; an event is a 1."""
-    found = []
-    at = events.find(b"\1")
-    while at >= 0:
-        found.append(at)
-        at = events.find(b"\1", at + 1)
-    return found
+def array_over(buffer: "Any", start: int, size: int) -> "Any":
+    """Return what probes store into, over a part of a buffer."""
+    return _FFI.from_buffer("unsigned char[]", memoryview(buffer)[start : start + size])
 
 
 def _reduce_events(events: bytearray) -> "tuple[type, tuple[int]]":

@@ -8,8 +8,9 @@ from footfall.observe.engines.probe_compiler import ProbeCompiler
 from footfall.observe.engines.recoding import add_probes
 from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.pure.contexts import EventsByContext
+from footfall.observe.pure.marshal_hooks import hook_marshal
+from footfall.observe.pure.probe_events import Areas
 from footfall.observe.pypy import hooks
-from footfall.observe.pypy.marshal_hooks import hook_marshal
 from footfall.own_builtins import keep_builtins
 from footfall.probes.forms import HEADER, read_header
 from footfall.settings import Settings
@@ -44,7 +45,7 @@ class LateProbes:
         self._modules: dict[tuple[str, str], tuple[EventsByContext, hooks.Comparable, int]] = {}
         self._own: set[int] = set()  # ids of the events
         self._answers: dict[int, tuple[CodeType, bool]] = {}  # by id of the code, kept so that no other gets its id
-        self._areas: hooks.Areas | None = None
+        self._areas: Areas | None = None
         self._scope: Scope | None = None
         self._recorder: PureRecorder | None = None
         hook_marshal((EventsByContext,), hooks.Comparable)
@@ -60,7 +61,7 @@ class LateProbes:
     def start(self, scope: "Scope", recorder: "PureRecorder") -> None:
         """Give probes to all functions that can have them, and record in a record file that has just been begun."""
         self._scope, self._recorder = scope, recorder
-        self._areas = hooks.Areas(recorder)
+        self._areas = Areas(recorder, hooks.array_over)
         recorder.on_switch(self._areas.flush)
         for (header, filename), (events, _, n_probes) in self._modules.items():
             self._areas.adopt(events, self._areas.beginner(filename, scope.decide, header, n_probes))

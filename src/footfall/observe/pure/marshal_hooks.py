@@ -1,13 +1,13 @@
-"""`marshal` on PyPy and code with probes, whose constants can't be marshalled.
+"""`marshal` without the C core and code with probes, whose constants can't be marshalled.
 
-What is written is code without probes, which any PyPy runs as the program intended. This process, and those forked from
-it, get the code with probes when they read it back. Values that can be marshalled as they are cost nothing.
+What is written is code without probes, which any such interpreter runs as the program intended. This process, and those
+forked from it, get the code with probes when they read it back. Values that can be marshalled as they are cost nothing.
 """
 
 import marshal
+import sys
 
-from __pypy__ import hidden_applevel  # type: ignore[import-not-found]
-
+from footfall.observe.pure.hidden import hidden_applevel
 from footfall.own_builtins import keep_builtins
 from footfall.pythons import traced_opcodes
 
@@ -22,15 +22,29 @@ if TYPE_CHECKING:
 __all__ = ["hook_marshal"]
 
 _CODE = type((lambda: 0).__code__)
-_NOP, _STORE_SUBSCR, _LOAD_CONST, _EXTENDED_ARG = (
-    traced_opcodes()[name] for name in ("nop", "store_subscr", "load_const", "extended_arg")
-)
+_CACHE = 0
+"""Follows instructions on CPython; never the number of one that is executed."""
 
 
-def hook_marshal(events_types: tuple[type, ...], comparable_type: type) -> None:
-    """Wrap `marshal`, for code whose constants are of `events_types` (stored into) and `comparable_type`."""
+def _opcodes() -> "tuple[int, int, int, int]":
+    """Return the numbers of NOP, STORE_SUBSCR, LOAD_CONST and EXTENDED_ARG."""
+    if sys.implementation.name == "pypy":
+        rows = traced_opcodes()
+        return rows["nop"], rows["store_subscr"], rows["load_const"], rows["extended_arg"]
+    # each code begins with RESUME; in the last one, every name takes LOAD_NAME and POP_TOP
+    nothing = compile("pass\npass", "", "exec", dont_inherit=True).co_code
+    store = compile("'a'['b'] = 'c'", "", "exec", dont_inherit=True).co_code
+    names = compile("\n".join(f"a{number}" for number in range(257)), "", "exec", dont_inherit=True).co_code
+    return nothing[2], store[8], store[2], names[2 + 256 * 4]
+
+
+def hook_marshal(events_types: tuple[type, ...], comparable_type: type, number_type: type | None = None) -> None:
+    """Wrap `marshal`, for code whose constants are of `events_types` (stored into) and `comparable_type`.
+
+    Numbers of probes may have a type of their own. Values of at least one of the types can't be marshalled.
+    """
     plain_dumps, plain_loads, plain_load = marshal.dumps, marshal.loads, marshal.load
-    probes = _Probes(events_types, comparable_type)
+    probes = _Probes(events_types, comparable_type, number_type)
 
     @hidden_applevel
     def dumps(value, version=marshal.version, /):  # type: ignore[no-untyped-def]
@@ -88,9 +102,11 @@ def _with_codes(value: "Any", change: "Callable[[CodeType], CodeType]", around: 
 class _Probes:
     """Removes probes from code, and restores them in code that it removed them from."""
 
-    def __init__(self, events_types: tuple[type, ...], comparable_type: type) -> None:
+    def __init__(self, events_types: tuple[type, ...], comparable_type: type, number_type: type | None) -> None:
         self._events_types = events_types
         self._comparable_type = comparable_type
+        self._number_type = number_type
+        self._opcodes: tuple[int, int, int, int] | None = None
         # By file, since equal code may come from several files.
         self._originals: dict[tuple[str, CodeType], CodeType] = {}
         self._files: set[str] = set()
@@ -105,8 +121,10 @@ class _Probes:
         copies = tuple(self._taken_out_of(constant) for constant in constants)
         if all(copy is constant for copy, constant in zip(copies, constants, strict=True)):
             return code
+        if self._opcodes is None:
+            self._opcodes = _opcodes()
         events = [at for at, constant in enumerate(constants) if type(constant) in self._events_types]
-        bytecode = _without_stores(code.co_code, events[0]) if events else code.co_code
+        bytecode = _without_stores(code.co_code, events[0], *self._opcodes) if events else code.co_code
         copy = code.replace(co_consts=copies, co_code=bytecode)
         self._originals[code.co_filename, copy] = code
         self._files.add(code.co_filename)
@@ -115,7 +133,10 @@ class _Probes:
     def _taken_out_of(self, constant: object) -> object:
         if type(constant) is _CODE:
             return self.take_out(constant)
-        return None if type(constant) in (*self._events_types, self._comparable_type) else constant
+        kind = type(constant)
+        if kind is self._number_type or (kind is tuple and constant and type(constant[0]) is self._number_type):  # type: ignore[index]
+            return -1
+        return None if kind in (*self._events_types, self._comparable_type) else constant
 
     def put_back(self, code: "CodeType") -> "CodeType":
         """Return the code that this is a copy of without probes, else the code itself."""
@@ -124,7 +145,7 @@ class _Probes:
         return self._originals.get((code.co_filename, code), code)
 
 
-def _without_stores(bytecode: bytes, events: int) -> bytes:
+def _without_stores(bytecode: bytes, events: int, nop: int, store: int, load: int, extended: int) -> bytes:
     """Return bytecode that stores nothing into the constant number `events`.
 
     A store is three LOAD_CONST (the value, the constant, the probe's number) and STORE_SUBSCR.
@@ -135,14 +156,17 @@ def _without_stores(bytecode: bytes, events: int) -> bytes:
     for at in range(0, len(bytecode), 2):
         opcode = bytecode[at]
         argument = argument << 8 | bytecode[at + 1]
-        if opcode == _EXTENDED_ARG:
+        if opcode == extended:
             continue
-        if opcode == _LOAD_CONST:
+        if opcode == load:
             loads.append((begin, argument))
         else:
-            if opcode == _STORE_SUBSCR and len(loads) >= 3 and loads[-2][1] == events:
+            if opcode == store and len(loads) >= 3 and loads[-2][1] == events:
                 start = loads[-3][0]
-                changed[start : at + 2] = bytes((_NOP, 0)) * ((at + 2 - start) // 2)
+                end = at + 2
+                while end < len(bytecode) and bytecode[end] == _CACHE:
+                    end += 2
+                changed[start:end] = bytes((nop, 0)) * ((end - start) // 2)
             loads.clear()
         argument = 0
         begin = at + 2
