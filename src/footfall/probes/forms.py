@@ -228,7 +228,7 @@ def _number(number: int, position: "dict[str, Any]") -> Constant:
 
 
 def _number_value(number: int) -> "int | str":
-    """Return what a probe's number is in the code. `read_numbers` in C, or observe/pure/probe_hooks.py, reads it."""
+    """Return what a probe's number is in the code. `read_numbers` in C, or observe/pure/probes/hooks.py, reads it."""
     return f"\0{number}\0" if _NUMBERS_ARE_TEXT else number
 
 

@@ -408,7 +408,7 @@ def start(settings: "Settings", scope: "Scope") -> Probes:
 
         hooks = cpython_hooks
     elif sys.implementation.name == "cpython":
-        from footfall.observe.pure import probe_hooks as pure_hooks
+        from footfall.observe.pure.probes import hooks as pure_hooks
 
         hooks = pure_hooks
     else:

@@ -108,7 +108,7 @@ def start_with_probes(decide: "Callable[[str], str | None]", with_arcs: bool) ->
     recorder = PureRecorder.current
     if recorder is None:
         return
-    hooks = load_own("pypy.hooks" if sys.implementation.name == "pypy" else "pure.probe_hooks")
+    hooks = load_own("pypy.hooks" if sys.implementation.name == "pypy" else "pure.probes.hooks")
     has_probes = hooks.has_probes
     offsets = _offsets_without_probes(PhantomLines().offsets, has_probes)
     files = _Files(recorder, lambda filename, _: decide(filename), with_arcs, offsets)

@@ -5,7 +5,7 @@ The JIT makes a probe nearly free if every series has seen it, or if it runs whi
 
 import __pypy__  # type: ignore[import-not-found]
 
-from footfall.observe.pure.marshal_hooks import hook_marshal
+from footfall.observe.pure.probes.marshal_hooks import hook_marshal
 from footfall.observe.pypy import hooks
 from footfall.observe.pypy.hooks import exchange, recode
 from footfall.own_builtins import keep_builtins

@@ -14,8 +14,8 @@ from _cffi_backend import FFI  # type: ignore[import-untyped]
 from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.pure.children import wrap as look_alike
 from footfall.observe.pure.contexts import EventsByContext
-from footfall.observe.pure.marshal_hooks import hook_marshal
-from footfall.observe.pure.probe_events import Areas, Comparable, are_contexts_expected
+from footfall.observe.pure.probes.events import Areas, Comparable, are_contexts_expected
+from footfall.observe.pure.probes.marshal_hooks import hook_marshal
 from footfall.observe.pure.recorder import PureRecorder
 from footfall.own_builtins import keep_builtins
 from footfall.probes.forms import EQUAL_MARK, HEADER, MARK, read_header

@@ -8,8 +8,8 @@ from footfall.observe.engines.probe_compiler import ProbeCompiler
 from footfall.observe.engines.recoding import add_probes
 from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.pure.contexts import EventsByContext
-from footfall.observe.pure.marshal_hooks import hook_marshal
-from footfall.observe.pure.probe_events import Areas
+from footfall.observe.pure.probes.events import Areas
+from footfall.observe.pure.probes.marshal_hooks import hook_marshal
 from footfall.observe.pypy import hooks
 from footfall.own_builtins import keep_builtins
 from footfall.probes.forms import HEADER, read_header

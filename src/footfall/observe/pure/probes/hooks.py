@@ -15,8 +15,8 @@ from footfall.files import is_file, read_file
 from footfall.observe.engines.plain_code import NoRoomForProbesError
 from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.pure.contexts import EventsByContext
-from footfall.observe.pure.marshal_hooks import hook_marshal
-from footfall.observe.pure.probe_events import Areas, Comparable, are_contexts_expected
+from footfall.observe.pure.probes.events import Areas, Comparable, are_contexts_expected
+from footfall.observe.pure.probes.marshal_hooks import hook_marshal
 from footfall.observe.pure.recorder import PureRecorder
 from footfall.observe.pure.segments import Segment
 from footfall.own_builtins import keep_builtins
