@@ -308,14 +308,22 @@ def own(project, tmp_path):
 
 
 def test_a_source_that_changed_since(own) -> None:
-    """Its numbers are given for the measured text if git has it, with the lines that did not change; else refused."""
+    """Its numbers are given for the measured text if git has it, or a client asked before; else refused."""
     root, client = own
     text = (root / "shop.py").read_text()
-    assert not client.result("coverage/file", path="shop.py")["is_stale"]
-    (root / "shop.py").write_text("# new\n\n" + text.replace("raise ValueError(total)", "return 0"))
+    edited = "# new\n\n" + text.replace("raise ValueError(total)", "return 0")
+    (root / "shop.py").write_text(edited)
     assert client.result("coverage/stale", paths=["shop.py"])["changed"] == [str(root / "shop.py")]
     assert client.ask("coverage/file", path="shop.py")["error"]["data"]["slug"] == "source-unknown"
     assert client.result("profile/lines", path="shop.py")["unchanged"] is None
+
+    with Client(root) as other:
+        other.result("initialize", protocol_version=1)
+        (root / "shop.py").write_text(text)
+        assert not other.result("coverage/file", path="shop.py")["is_stale"]
+        (root / "shop.py").write_text(edited)
+        assert other.result("coverage/file", path="shop.py")["unchanged"] == [[1, 3, 12], [14, 16, 6]]
+        assert other.result("profile/lines", path="shop.py")["unchanged"] == [[1, 3, 12], [14, 16, 6]]
 
     for arguments in (["init", "-q"], ["hash-object", "-w", "--stdin"]):
         subprocess.run(["git", *arguments], cwd=root, input=text.encode(), check=True, capture_output=True)

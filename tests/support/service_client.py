@@ -79,6 +79,12 @@ class Client:
         self._arrived: list[Any] = []
         self._last_id = 0
 
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.end() == ""
+
     def send(self, content: bytes) -> None:
         """Send bytes as they are."""
         assert self.process.stdin is not None

@@ -1,7 +1,7 @@
 // What a user does with the extension, step by step in a real editor, and what has to be seen then.
 const assert = require("node:assert/strict");
 const { spawn } = require("node:child_process");
-const { readFileSync } = require("node:fs");
+const { existsSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 
 const { Editor } = require("./editor.cjs");
@@ -53,6 +53,37 @@ async function main([home, work]) {
       await editor.shot("hover");
       await page.keyboard.press("Escape");
     });
+    await step("a line tells the outcomes that its conditions never had", async () => {
+      const hover = await editor.hoverAt("if is_member and", "Run by 2 tests");
+      assert.match(await hover.innerText(), /total > 10 was never false/);
+      await editor.shot("conditions");
+      await page.keyboard.press("Escape");
+    });
+    await step("the editor's coverage is that of one test", async () => {
+      await editor.command("Test: Filter Coverage by Test");
+      await editor.pick("test_shop.py::test_price");
+      await editor.command("Testing: Focus on Test Coverage View");
+      await page.getByText("Showing coverage for").first().waitFor();
+      await editor.shot("one-test");
+      await editor.command("Test: Filter Coverage by Test");
+      await editor.pick("All tests");
+    });
+    await step("marks move with the text, and are grey once it is saved", async () => {
+      await editor.open("shop.py");
+      await page.keyboard.press("Control+Home");
+      await page.keyboard.type("# new\n");
+      const of = (marks) => Object.values(marks)[0]?.slice(0, 3);
+      await editor.until("marks that moved", async () => String(of(await editor.marks())) === "4,7,8");
+      await page.keyboard.press("Control+S");
+      await editor.until("grey marks", async () => {
+        const marks = await editor.marks();
+        return Object.keys(marks).length === 1 && String(of(marks)) === "4,7,8";
+      });
+      await editor.shot("stale");
+      await page.keyboard.press("Control+Z");
+      await page.keyboard.press("Control+S");
+      await editor.until("marks as before", async () => Object.keys(await editor.marks()).length === 3);
+    });
     await step("the flame graph opens", async () => {
       const started = Date.now();
       await editor.command("footfall: Open the Flame Graph");
@@ -69,13 +100,25 @@ async function main([home, work]) {
         .waitFor();
       await editor.shot("flame");
     });
-    await step("nothing in it is against the rules of accessibility", async () => {
-      const found = await panel.evaluate(async (source) => {
-        new Function(source)();
-        return (await globalThis.axe.run()).violations.map(({ id, nodes }) => [id, nodes[0].html]);
-      }, axe);
-      assert.deepEqual(found, []);
-    });
+    for (const [theme, name] of [
+      ["light", "Default Light Modern"],
+      ["dark", "Default Dark Modern"],
+    ]) {
+      await step(`nothing in it is against the rules of accessibility, the theme ${theme}`, async () => {
+        const settings = join(work, "data", "User", "settings.json");
+        const known = JSON.parse(readFileSync(settings, "utf8"));
+        writeFileSync(settings, JSON.stringify({ ...known, "workbench.colorTheme": name }));
+        await editor.until("the theme", () =>
+          panel.evaluate((wanted) => document.documentElement.dataset.theme === wanted, theme),
+        );
+        await editor.shot(`flame-${theme}`);
+        const found = await panel.evaluate(async (source) => {
+          new Function(source)();
+          return (await globalThis.axe.run()).violations.map(({ id, nodes }) => [id, nodes[0].html]);
+        }, axe);
+        assert.deepEqual(found, []);
+      });
+    }
     await step("a click on a frame of a test's own code opens its source at the line", async () => {
       const chooser = (name) =>
         panel.locator("label", { has: panel.getByText(name, { exact: true }) }).locator("select");
@@ -88,14 +131,64 @@ async function main([home, work]) {
       await page.locator('.tab.active[data-resource-name="shop.py"]').waitFor();
       await editor.shot("clicked");
     });
-    await step("a link at a line runs only its tests", async () => {
+    await step("the flame graph is that of one thread", async () => {
+      const chooser = (name) =>
+        panel.locator("label", { has: panel.getByText(name, { exact: true }) }).locator("select");
+      await chooser("Test").selectOption({ index: 0 });
+      const threads = chooser("Thread");
+      const names = await threads.locator("option").allInnerTexts();
+      assert.ok(names.length > 1, names.join());
+      await threads.selectOption({ index: 1 });
+      await editor.shot("thread");
+    });
+    await step("the flame graph is that of one file", async () => {
       await editor.open("shop.py");
+      const before = await page.locator(".tab", { hasText: "footfall:" }).count();
+      await editor.command("footfall: Open the Flame Graph of This File");
+      await editor.until("another graph", async () => {
+        return (await page.locator(".tab", { hasText: "footfall:" }).count()) > before;
+      });
+      panel = await editor.panel();
+      await panel.locator("td", { hasText: "squares" }).first().waitFor();
+      await editor.shot("file");
+    });
+    await step("a link at a line runs only its tests, and the whole suite's data stays", async () => {
+      await editor.open("shop.py");
+      const data = readFileSync(join(work, "sample", ".coverage"));
       const hover = await editor.hoverAt("if total > 1000", "Run by 2 tests");
       await hover.getByText("Run only these tests").click();
-      await editor.until("the coverage of two tests", async () =>
-        (await editor.marks())["rgb(173, 7, 7)"]?.includes(16),
-      );
+      const ofThese = join(work, "sample", ".footfall", "some-tests.coverage");
+      await editor.until("the data of two tests", () => existsSync(ofThese));
       await editor.shot("only");
+      assert.deepEqual(readFileSync(join(work, "sample", ".coverage")), data);
+    });
+    await step("a run that is cancelled ends, and its processes too", async () => {
+      const begun = join(work, "sample", "begun");
+      const slow = join(work, "sample", "test_slow.py");
+      writeFileSync(
+        slow,
+        "import os, time\n\ndef test_slow():\n    open('begun', 'w').write(str(os.getpid()))\n    time.sleep(600)\n",
+      );
+      await editor.command("Test: Run All Tests with Coverage");
+      const pid = await editor.until("the slow test", () => existsSync(begun) && readFileSync(begun, "utf8"));
+      await editor.command("Test: Cancel Test Run");
+      await editor.until("the end of the process", () => !existsSync(`/proc/${pid}`));
+      await editor.shot("cancelled");
+      rmSync(slow);
+    });
+    await step("a file is profiled in the terminal, and marks follow", async () => {
+      await editor.open("main.py");
+      await editor.command("footfall: Profile This File in the Terminal");
+      await editor.until("marks of the file", async () => Object.keys(await editor.marks()).length > 0);
+      await editor.shot("profiled-file");
+    });
+    await step("a command is profiled in the terminal", async () => {
+      await editor.command("footfall: Profile a Command in the Terminal...");
+      await page.getByText("It runs in a terminal").waitFor();
+      await page.keyboard.type("--data-file=command.coverage main.py");
+      await page.keyboard.press("Enter");
+      await editor.until("its data", () => existsSync(join(work, "sample", "command.coverage")));
+      await editor.shot("profiled-command");
     });
     await step("a running process is attached to", async () => {
       const worker = spawn(join(work, "sample", ".venv", "bin", "python"), ["worker.py"], {

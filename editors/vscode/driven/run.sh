@@ -1,7 +1,8 @@
 #!/bin/bash
 # Drive the extension in a real editor: code-server in a headless Chromium. Needs chromium, python3, npm, a compiler, and Debian's
 # libkrb5-dev libsecret-1-dev libx11-dev libxkbfile-dev pkg-config. The editor is installed once, into EDITOR_HOME (some 5 minutes).
-# PYTHON is an interpreter of an environment with footfall and pytest. Screenshots are written to EDITOR_HOME/shots.
+# PYTHON is an interpreter of an environment with footfall and pytest. Screenshots are written to EDITOR_HOME/shots. With MEASURE=1 it
+# measures how long a user waits in a project of 5,000 tests instead.
 set -euo pipefail
 home=${EDITOR_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/footfall-editor}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -31,4 +32,5 @@ mkdir -p "$work/data/User"
 cp "$here/settings.json" "$work/data/User/"
 code-server() { "$home/node_modules/.bin/code-server" --user-data-dir "$work/data" --extensions-dir "$work/extensions" "$@"; }
 code-server --install-extension "$here/../dist/footfall.vsix" > /dev/null
-NODE_PATH="$home/node_modules" node "$here/drive.cjs" "$home" "$work"
+export NODE_PATH="$home/node_modules"
+if [ -n "${MEASURE:-}" ]; then node "$here/measure.cjs" "$home" "$work" "$PYTHON"; else node "$here/drive.cjs" "$home" "$work"; fi

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from footfall.analyze.source.analysis import decode_source
@@ -14,7 +14,6 @@ from footfall.load.source_files import read_source_bytes
 from footfall.record.data.coverage_tables import read_paths
 from footfall.record.data.source_ids import MIXED, blob_id, read_source_ids
 from footfall.report.coverage.json import Json
-from footfall.session.git import blob
 
 __all__ = ["Block", "lines_as_measured", "state_of_source", "state_of_text", "stored_names"]
 
@@ -43,8 +42,11 @@ def state_of_text(path: str, measured: bytes | None, is_changed: bool | None) ->
     return {"is_stale": True, "unchanged": None if measured is None else [*map(list, _blocks(measured, _now(path)))]}
 
 
-def state_of_source(config: Config, path: str, names: Sequence[str]) -> Json:
-    """Return the same for a source by its names in the data, whose text is looked up. Raises as `read_source_ids`."""
+def state_of_source(config: Config, path: str, names: Sequence[str], find_text: Callable[[str], bytes | None]) -> Json:
+    """Return the same for a source by its names in the data, whose text `find_text` looks up by its blob id.
+
+    Raises as `read_source_ids`.
+    """
     ids = read_source_ids(config.data_file)
     found = {ids.get(name, MIXED) for name in names}
     if len(found) != 1 or MIXED in found:
@@ -52,7 +54,7 @@ def state_of_source(config: Config, path: str, names: Sequence[str]) -> Json:
     (measured_id,) = found
     if blob_id(_now(path)) == measured_id:
         return state_of_text(path, None, False)
-    return state_of_text(path, blob(measured_id), True)
+    return state_of_text(path, find_text(measured_id), True)
 
 
 def lines_as_measured(path: str, measured: bytes, first: int, last: int) -> list[int]:

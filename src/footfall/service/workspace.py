@@ -16,16 +16,19 @@ from footfall.config.reading import read_config
 from footfall.errors import FootfallError, UsageError
 from footfall.load.gather import path_mapper
 from footfall.record.data.coverage_tables import read_paths
+from footfall.record.data.source_ids import blob_id
 from footfall.report.coverage.json import Json
 from footfall.report.times import need_profile, profile_warnings
 from footfall.service.line_times import LineTimes, line_times
 from footfall.service.profile_part import WHOLE, ProfilePart
+from footfall.session.git import blob
 
 __all__ = ["FileState", "Workspace", "file_state"]
 
 _N_TIMES: Final = 2
 _N_ANSWERS: Final = 16
 """An editor asks again for the files that it shows."""
+_N_TEXTS: Final = 64
 
 FileState = tuple[int, int, int, int]
 
@@ -52,6 +55,7 @@ class Workspace:
         self._allowed = [self.root, *map(canonical_path, allowed)]
         self._times: dict[tuple[str, ProfilePart], tuple[Hashable, LineTimes]] = {}
         self._answers: dict[Hashable, tuple[Hashable, Json]] = {}
+        self._texts: dict[str, bytes] = {}
 
     def config(self) -> Config:
         """Read the settings in effect. Raises UsageError."""
@@ -118,6 +122,19 @@ class Workspace:
             while len(self._answers) > _N_ANSWERS:
                 del self._answers[next(iter(self._answers))]
         return kept[1]
+
+    def keep_text(self, text: bytes) -> None:
+        """Keep a text that was measured, for when it is edited: not every one is in git."""
+        number = blob_id(text)
+        self._texts.pop(number, None)
+        self._texts[number] = text
+        while len(self._texts) > _N_TEXTS:
+            del self._texts[next(iter(self._texts))]
+
+    def measured_text(self, number: str) -> bytes | None:
+        """Return the text with this git blob id, kept or from git; None if it is in neither."""
+        kept = self._texts.get(number)
+        return blob(number) if kept is None else kept
 
     def _paths_in_data(self, config: Config) -> set[str]:
         """Return the absolute paths of the files that the data file has coverage or times of."""

@@ -24,7 +24,6 @@ from footfall.service.named_tests import need_contexts_of
 from footfall.service.parameters import Parameters
 from footfall.service.qualifying import warnings_entry
 from footfall.service.workspace import Workspace
-from footfall.session.git import blob
 
 __all__ = [
     "MeasuredFile",
@@ -55,7 +54,7 @@ def measured_file(workspace: Workspace, config: Config, given: str, contexts: Se
     Raises as `gather` and `MeasuredSources.read`, and UsageError (`outside-project`, `file-not-measured`).
     """
     path = workspace.source_path(config, given)
-    sources = MeasuredSources(config.data_file, blob)
+    sources = MeasuredSources(config.data_file, workspace.measured_text)
     known = frozenset(read_paths(config.data_file))
 
     def read(path: str, stored_paths: tuple[str, ...]) -> bytes:
@@ -95,6 +94,9 @@ def _coverage_of_file(workspace: Workspace, config: Config, path: str, with_test
     found = measured_file(workspace, config, path, contexts)
     file = found.file
     is_changed = None if found.text is None else found.text != _text_now(found.path)
+    if is_changed is False:
+        assert found.text is not None
+        workspace.keep_text(found.text)
     answer: Json = {
         "path": found.path,
         "name": file.name,
@@ -203,7 +205,7 @@ def difference(workspace: Workspace, parameters: Parameters) -> Json:
     """`coverage/difference`: what became covered and uncovered since another run, each as its sources were."""
     config = workspace.config()
     paths = (workspace.profile_path(parameters.path("before")), workspace.data_path(config))
-    was, now = (read_run(config, path, blob) for path in paths)
+    was, now = (read_run(config, path, workspace.measured_text) for path in paths)
     for path, run in zip(paths, (was, now), strict=True):
         if run.coverage.is_profile_alone:
             what = f"{shown_path(path)} has a profile and no coverage."

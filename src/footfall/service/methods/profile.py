@@ -51,7 +51,7 @@ def times_of_file(workspace: Workspace, parameters: Parameters) -> Json:
     return {
         "path": path,
         "name": shown_path(path),
-        **state_of_source(config, path, names),
+        **state_of_source(config, path, names, workspace.measured_text),
         **_whole(times),
         "lines": {line: {**times_entry(row.times), **times.shares(row.times)} for line, row in sorted(rows.items())},
     }

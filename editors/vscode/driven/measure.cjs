@@ -1,0 +1,64 @@
+// How long a user waits in a project of 5,000 tests (make_suite.py): for the marks of a file, and for the flame graph.
+// MEASURE=1 make editor. What a shared machine takes by the clock says little, so the processes' time of CPU is there too.
+const { execFileSync } = require("node:child_process");
+const { readFileSync, readdirSync } = require("node:fs");
+const { join } = require("node:path");
+
+const { Editor } = require("./editor.cjs");
+
+const TICKS_MS = 10;
+const FILES = ["core.py", "part_3.py", "part_20.py", "test_part_7.py", "part_41.py"];
+
+/** The CPU time of the service and of the editor's process that has the extension, in milliseconds. */
+function spent() {
+  let sum = 0;
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      if (!/footfall\0serve|extensionHost/.test(command)) continue;
+      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      sum += TICKS_MS * (Number(fields[11]) + Number(fields[12]));
+    } catch {
+      // it has ended
+    }
+  }
+  return sum;
+}
+
+async function timed(what, run) {
+  const [started, before] = [Date.now(), spent()];
+  await run();
+  console.log(`${what}: ${Date.now() - started} ms by the clock, ${spent() - before} ms of CPU`);
+}
+
+async function main([home, work, python]) {
+  const suite = join(work, "suite");
+  execFileSync(python, [join(__dirname, "make_suite.py"), suite]);
+  const tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--footfall", "--footfall-context=test"];
+  execFileSync(python, tests, { cwd: suite, stdio: "ignore" });
+  const editor = await Editor.start(home, work, suite);
+  try {
+    for (const file of FILES) {
+      await timed(`marks of ${file}`, async () => {
+        await editor.open(file);
+        await editor.until("marks", async () => Object.keys(await editor.marks()).length > 0);
+      });
+    }
+    for (let n = 0; n < 3; n++) {
+      await timed("the flame graph", async () => {
+        await editor.command("footfall: Open the Flame Graph");
+        await (await editor.panel()).locator("canvas[role=application]").waitFor();
+      });
+      await editor.command("View: Close Editor");
+    }
+    await editor.shot("suite");
+  } finally {
+    await editor.stop();
+  }
+}
+
+main(process.argv.slice(2)).catch((error) => {
+  console.error(`not ok ${error.message}`);
+  process.exitCode = 1;
+});
