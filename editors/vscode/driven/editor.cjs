@@ -5,7 +5,7 @@ const { createServer } = require("node:net");
 const { join } = require("node:path");
 const { chromium } = require("playwright-core");
 
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 120_000;
 
 async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
@@ -61,10 +61,21 @@ class Editor {
   }
 
   async open(file) {
-    await this.page.keyboard.press("Control+P");
-    await this.page.locator(".quick-input-widget input").first().waitFor();
-    await this.page.keyboard.type(file);
-    await this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: file }).first().click();
+    const row = this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: file }).first();
+    await this.until(file, async () => {
+      await this.page.keyboard.press("Control+P");
+      const input = this.page.locator(".quick-input-widget input").first();
+      const isThere = await input
+        .fill(file, { timeout: 2000 })
+        .then(() => row.waitFor({ timeout: 5000 })) // a project's files are looked up when it has just been opened
+        .then(
+          () => true,
+          () => false,
+        );
+      if (!isThere) await this.page.keyboard.press("Escape");
+      return isThere;
+    });
+    await row.click();
     await this.page.locator(`.tab.active[data-resource-name="${file}"]`).first().waitFor();
   }
 

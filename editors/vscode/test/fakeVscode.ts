@@ -210,7 +210,11 @@ export const window = {
   },
   createWebviewPanel: () => {
     const messages = new EventEmitter();
-    seen.panel = { webview: { html: "", onDidReceiveMessage: messages.event, messages } };
+    seen.panel = {
+      dispose: noop,
+      onDidDispose: noop,
+      webview: { html: "", onDidReceiveMessage: messages.event, messages },
+    };
     return seen.panel;
   },
   showTextDocument: (uri: Uri, options: { selection: Range }) => {

@@ -15,9 +15,11 @@ function column(): vscode.ViewColumn {
 }
 
 export async function openFlame(project: Project, of: FlameOf = {}): Promise<void> {
-  const { title, page } = await project.flame(of);
   const options = { enableScripts: true, localResourceRoots: [], retainContextWhenHidden: true };
-  const panel = vscode.window.createWebviewPanel(VIEW_TYPE, `footfall: ${title}`, column(), options);
+  // the editor makes the panel while the service makes the graph
+  const panel = vscode.window.createWebviewPanel(VIEW_TYPE, "footfall", column(), options);
+  let isClosed = false;
+  panel.onDidDispose(() => (isClosed = true));
   panel.webview.onDidReceiveMessage(async (message: unknown) => {
     const place = placeOfMessage(message);
     if (place === undefined) return;
@@ -28,5 +30,13 @@ export async function openFlame(project: Project, of: FlameOf = {}): Promise<voi
       void vscode.window.showErrorMessage(`footfall: ${describe(error)}`);
     }
   });
-  panel.webview.html = panelPage(page, randomBytes(16).toString("base64url"));
+  try {
+    const { title, page } = await project.flame(of);
+    if (isClosed) return;
+    panel.title = `footfall: ${title}`;
+    panel.webview.html = panelPage(page, randomBytes(16).toString("base64url"));
+  } catch (error) {
+    panel.dispose();
+    throw error;
+  }
 }

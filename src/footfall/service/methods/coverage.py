@@ -144,8 +144,9 @@ def _tests(config: Config, file: ReportedFile, contexts: Sequence[str]) -> Json:
     stored = read_lines_by_context(config.data_file, contexts, file.stored_paths)
     for by_label in stored.values():
         for label, lines in by_label.items():
-            ran = file.analysis.translate_lines(lines) & file.result.executed
-            by_test.setdefault(name_of_test(label), set()).update(ran)
+            by_test.setdefault(name_of_test(label), set()).update(lines)
+    executed, translate = file.result.executed, file.analysis.translate_lines
+    by_test = {name: translate(lines) & executed for name, lines in by_test.items()}
     names, sets, set_of_line = tests_by_line(by_test)
     return {"names": names, "sets": sets, "set_of_line": set_of_line}
 
