@@ -66,7 +66,7 @@ async function main([home, work]) {
       await page.getByText("Showing coverage for").first().waitFor();
       await editor.shot("one-test");
       await editor.command("Test: Filter Coverage by Test");
-      await editor.pick("All tests");
+      await editor.pick("Entire run");
     });
     await step("marks move with the text, and are grey once it is saved", async () => {
       await editor.open("shop.py");
