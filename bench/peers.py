@@ -21,6 +21,7 @@ import argparse
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tarfile
@@ -215,6 +216,7 @@ _SUITES = {
 def main() -> int:
     """Run what was asked for, print a table for each interpreter; 1 where a test failed without a reason."""
     options = _options().parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, which tests notice
     work = pathlib.Path(options.work or tempfile.mkdtemp(prefix="footfall-peers-")).resolve()
     status = 0
     for interpreter in options.python or [sys.executable]:

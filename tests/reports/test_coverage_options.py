@@ -9,9 +9,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import click
 import pytest
 
 from footfall.cli.abbreviated import COVERAGE_OPTIONS
+from footfall.cli.main import _footfall as group
+from footfall.config.configuration import KNOWN, WITHOUT_EFFECT
 
 pytestmark = pytest.mark.any_python
 
@@ -202,12 +205,18 @@ def test_options_are_known_by_their_beginnings(footfall: Footfall, program: path
     assert footfall("report", "--tre").returncode == 2, "footfall's own are written whole"
 
 
-def test_options_of_coverage_are_all_accepted() -> None:
-    """Each long option of each of its commands, as listed for their beginnings."""
-    cmdline = pytest.importorskip("coverage.cmdline")
-    theirs = {
-        name: frozenset(word for option in parser.option_list for word in option._long_opts)
-        for name, parser in cmdline.COMMANDS.items()
-        if name != "help"
-    }
-    assert COVERAGE_OPTIONS == theirs
+def test_options_and_settings_of_coverage_are_all_accepted() -> None:
+    """Each option of each of its commands, long (as listed for their beginnings) and short; each key of its files."""
+    cmdline, config = (pytest.importorskip(f"coverage.{name}") for name in ("cmdline", "config"))
+    context = click.Context(group)
+    for name, parser in cmdline.COMMANDS.items():
+        if name == "help":  # see above
+            continue
+        command = group.get_command(context, name)
+        assert command is not None, name
+        ours = {"-h", "--help"}.union(*(option.opts + option.secondary_opts for option in command.params))
+        theirs = frozenset(word for option in parser.option_list for word in option._long_opts)
+        assert COVERAGE_OPTIONS[name] == theirs
+        assert ours >= theirs.union(*(option._short_opts for option in parser.option_list)), name
+    keys = {tuple(each[1].split(":")) for each in config.CoverageConfig.CONFIG_FILE_OPTIONS}
+    assert keys <= KNOWN.keys() | WITHOUT_EFFECT.keys()

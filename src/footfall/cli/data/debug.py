@@ -17,6 +17,7 @@ from footfall._version import VERSION
 from footfall.analyze.probes.listing import ListedProbe, list_probes, with_probes
 from footfall.analyze.source.analysis import decode_source
 from footfall.analyze.source.source_file import read_source_file
+from footfall.cli.accepted import accepted_options
 from footfall.cli.options import config_option, data_file_option, load_config
 from footfall.config.configuration import Config
 from footfall.errors import EXIT_FINDINGS, FootfallError, UsageError
@@ -52,6 +53,7 @@ Examples:
 )
 @data_file_option
 @config_option
+@accepted_options("--debug")
 @click.option("--instrumented", is_flag=True, help="With probes: show the source as it is compiled, with its probes.")
 @click.argument("topic", metavar="sys|config|data|probes")
 @click.argument("files", metavar="[FILE]...", nargs=-1)
