@@ -25,6 +25,7 @@ from footfall.analyze.profile.calltree import (
     times_of_threads,
     tree_sums,
 )
+from footfall.analyze.profile.changes.time_changes import FunctionTime, FunctionTimes
 from footfall.analyze.profile.clocks import (
     CLOCK_WORDS,
     Clock,
@@ -38,7 +39,6 @@ from footfall.analyze.profile.import_frames import fold_imports
 from footfall.analyze.profile.line_places import Sources, line_places
 from footfall.analyze.profile.native_frames import fold_native_frames
 from footfall.analyze.profile.rows import profile_from_rows
-from footfall.analyze.profile.time_changes import FunctionTime, FunctionTimes
 from footfall.analyze.source.source_file import read_source_file
 from footfall.config.configuration import Config, shown_path, system_path
 from footfall.errors import FootfallError

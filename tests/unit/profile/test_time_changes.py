@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from footfall.analyze.profile.time_changes import FunctionTime, FunctionTimes, averaged, changed_times
+from footfall.analyze.profile.changes.time_changes import FunctionTime, FunctionTimes, averaged, changed_times
 
 pytestmark = pytest.mark.any_python
 

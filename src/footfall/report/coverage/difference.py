@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from footfall.analyze.coverage_changes import FileChange
+from footfall.analyze.profile.changes.machine_noise import MIN_FUNCTIONS, MachineNoise
+from footfall.analyze.profile.changes.time_changes import TimeChange
 from footfall.analyze.profile.clocks import CLOCK_WORDS, Clock
-from footfall.analyze.profile.machine_noise import MIN_FUNCTIONS, MachineNoise
-from footfall.analyze.profile.time_changes import TimeChange
 from footfall.analyze.results import format_lines
 from footfall.analyze.totals import Numbers
 from footfall.printable import printable

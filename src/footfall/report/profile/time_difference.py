@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from footfall.analyze.profile.calltree import Origin, Profile, times_of_functions
+from footfall.analyze.profile.changes.time_changes import averaged, changed_times
 from footfall.analyze.profile.clocks import Clock, default_clock, known_clocks, reader, sampled_ns
-from footfall.analyze.profile.time_changes import averaged, changed_times
 from footfall.errors import FootfallError
 from footfall.report.coverage.difference import TimeDifference
 from footfall.report.times import function_times, need_clock

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from footfall.analyze.profile.calltree import Function, Profile, Times, has_source
-from footfall.analyze.profile.time_changes import FunctionTime, FunctionTimes, changed_times, sum_us
+from footfall.analyze.profile.changes.time_changes import FunctionTime, FunctionTimes, changed_times, sum_us
 from footfall.load.gather import Coverage
 from footfall.report.times import clock_of, function_times
 

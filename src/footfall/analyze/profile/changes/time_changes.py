@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from footfall.analyze.profile.machine_noise import (
+from footfall.analyze.profile.changes.machine_noise import (
     MAX_ERROR,
     MachineNoise,
     RunNoise,

@@ -1,0 +1,1 @@
+"""What changed between two profiles, and how much of it is chance."""
