@@ -308,13 +308,17 @@ def test_a_command_that_is_not_measured_itself_is_named(footfall, tmp_path, bare
 
 @pytest.mark.any_python
 @pytest.mark.parametrize(
-    ("version", "has_gil", "name"),
-    [("3 9", True, "3.9,"), ("3 14", False, "3.14, free-threaded,")],
-    ids=["old", "no GIL"],
+    ("answer", "name"),
+    [
+        ("echo 3 9 cpython False True False True .so", "3.9,"),
+        ("echo 3 14 cpython False True False False .so", "3.14, free-threaded,"),
+        ('case "$2" in *importlib*) exit 1;; esac; echo 2 7', "2.7,"),  # which can't parse what others are asked
+    ],
+    ids=["old", "no GIL", "Python 2"],
 )
-def test_a_python_that_is_not_measured_is_named(footfall, tmp_path, version: str, has_gil: bool, name: str) -> None:
+def test_a_python_that_is_not_measured_is_named(footfall, tmp_path, answer: str, name: str) -> None:
     """A Python that footfall does not measure is said to be that."""
-    other = _write(tmp_path / "python3.9", f"#!/bin/sh\necho {version} cpython False True False {has_gil} .so\n")
+    other = _write(tmp_path / "python3.9", f"#!/bin/sh\n{answer}\n")
     other.chmod(other.stat().st_mode | stat.S_IXUSR)
     done = footfall("run", "./python3.9")
     assert f"is Python {name} and footfall measures" in done.stderr

@@ -27,6 +27,8 @@ hook = any(os.path.exists(os.path.join(folder, "footfall.pth")) for folder in fo
 has_gil = "t" not in getattr(sys, "abiflags", "")
 print(*sys.version_info[:2], sys.implementation.name, *has, hook, has_gil, *importlib.machinery.EXTENSION_SUFFIXES[:1])
 """
+_OLD_PROBE = "import sys; print('%d %d' % sys.version_info[:2])"
+"""The same for Pythons that can't parse it, such as Python 2: only the version."""
 _PROBE_SECONDS = 20
 _MAX_LINE = 1000
 _SCRIPT_SUFFIXES = (".py", ".pyw")
@@ -230,16 +232,7 @@ def _is_python(path: str) -> bool:
 def inspect_interpreter(path: str, environment: dict[str, str]) -> Interpreter:
     """Ask an interpreter for its version and what is installed there."""
     try:
-        done = subprocess.run(
-            [path, "-c", _PROBE],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_PROBE_SECONDS,
-            check=True,
-        )
-        major, minor, _name, *found, suffix = done.stdout.split()[-8:]
+        major, minor, _name, *found, suffix = _answer(path, _PROBE, environment)[-8:]
         has_footfall, has_pip, has_start_hook, has_gil = (word == "True" for word in found)
         return Interpreter(
             path,
@@ -250,5 +243,29 @@ def inspect_interpreter(path: str, environment: dict[str, str]) -> Interpreter:
             has_gil=has_gil,
             extension_suffix=suffix,
         )
+    except subprocess.CalledProcessError:
+        return Interpreter(path, _old_version(path, environment), has_footfall=False)
     except (OSError, ValueError, subprocess.SubprocessError):
         return Interpreter(path, None, has_footfall=False)
+
+
+def _old_version(path: str, environment: dict[str, str]) -> tuple[int, int] | None:
+    try:
+        major, minor = _answer(path, _OLD_PROBE, environment)[-2:]
+        return int(major), int(minor)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+
+
+def _answer(path: str, question: str, environment: dict[str, str]) -> list[str]:
+    """Return the words that a program in an interpreter prints."""
+    done = subprocess.run(
+        [path, "-c", question],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_PROBE_SECONDS,
+        check=True,
+    )
+    return done.stdout.split()
