@@ -246,3 +246,24 @@ footfall.stop(".coverage")
     (tmp_path / "program.py").write_text(program)
     subprocess.run([sys.executable, "program.py"], cwd=tmp_path, check=True)
     assert read_coverage(tmp_path / ".coverage").files[str(tmp_path / "program.py")].lines >= {5, 6, 7}
+
+
+def test_a_branch_at_which_a_generator_waited(tmp_path) -> None:
+    """After `footfall.start()` it leads from the line of the `yield`, as with the C tracer; what began is not begun."""
+    program = """
+import footfall
+def choose():
+    if (yield 1):
+        chosen = 2
+    yield 3
+begun = choose()
+next(begun)
+footfall.start(branch=True)
+begun.send(True)
+footfall.stop(".coverage")
+"""
+    (tmp_path / "program.py").write_text(program)
+    subprocess.run([sys.executable, "program.py"], cwd=tmp_path, check=True)
+    arcs = read_coverage(tmp_path / ".coverage").files[str(tmp_path / "program.py")].arcs
+    assert {(4, 5), (5, 6)} <= set(arcs)
+    assert not {(4, 6), (-3, 4)} & set(arcs)

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from footfall.analyze.bytecode.opcodes import OPCODES_BY_VERSION
 from footfall.errors import FootfallError
-from footfall.model import UNCOVERED_CONTEXT
+from footfall.model import EVENT_RESUMED, UNCOVERED_CONTEXT
 from footfall.pythons import is_known, version_name, version_of
 from footfall.record.run.event_places import ContextEvents, gather_events, join_places
 from footfall.record.run.record_file import ProbedModule, Record, RecordedCode, TracedCode, read_record
@@ -29,7 +29,10 @@ that recorded it. If tests take the same path through a function, it is resolved
 
 
 class MergedRecords:
-    """The records of all processes. `codes` and `modules` come from processes that never switched contexts."""
+    """The records of all processes. `codes` and `modules` come from processes that never switched contexts.
+
+    Visits are also what resumed generators ran after a late start: in both, events may begin in the middle of a frame.
+    """
 
     def __init__(self) -> None:
         self.codes: dict[RecordedCode, RecordedCode] = {}
@@ -100,10 +103,19 @@ def merge_records(paths: Iterable[Path], read: ReadRecord = read_record) -> Merg
             _merge_visits(merged, record)
             continue
         for code in record.codes:
-            _merge(merged.codes, code._replace(events=b""), code)
+            if header.is_late and _has_resumed(code):
+                visits = merged.code_visits.setdefault(code._replace(events=b""), {})
+                visits.setdefault(gather_events(code.events), set()).add("")
+            else:
+                _merge(merged.codes, code._replace(events=b""), code)
         for module in record.modules:
             _merge(merged.modules, module._replace(events=b""), module)
     return merged
+
+
+def _has_resumed(code: RecordedCode) -> bool:
+    """Return whether a generator's frame went on, which may have begun before a late start."""
+    return any(flags & EVENT_RESUMED for flags in code.events)
 
 
 def _can_read_codes(record: Record) -> bool:

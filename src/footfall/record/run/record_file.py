@@ -27,7 +27,7 @@ from footfall.formats import (
     RECORD_TRACER,
     TRACE_IS_FINAL,
 )
-from footfall.model import RECORD_BRANCHES, RECORD_OPTIMIZE_SHIFT
+from footfall.model import RECORD_BRANCHES, RECORD_LATE, RECORD_OPTIMIZE_SHIFT
 from footfall.record.run.event_places import ContextEvents, take_events
 from footfall.record.run.segments import read_entries
 
@@ -61,6 +61,8 @@ class RecordHeader(NamedTuple):
     executable: str
     optimize: int
     """For a late start: sys.flags.optimize, at most 2."""
+    is_late: bool
+    """Whether the program was running already: events may begin in the middle of a frame."""
 
 
 class RecordedCode(NamedTuple):
@@ -329,8 +331,9 @@ def read_header(cursor: Cursor) -> RecordHeader:
     executable = os.fsdecode(cursor.sized())
     optimize = flags >> RECORD_OPTIMIZE_SHIFT & 3
     has_branches = bool(flags & RECORD_BRANCHES)
+    is_late = bool(flags & RECORD_LATE)
     return RecordHeader(
-        version, implementation, engine, has_branches, stopped, pid, start_ns, cwd, executable, optimize
+        version, implementation, engine, has_branches, stopped, pid, start_ns, cwd, executable, optimize, is_late
     )
 
 
