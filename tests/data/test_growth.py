@@ -129,7 +129,7 @@ def test_combining_is_linear_and_its_result_no_larger_for_reports(tmp_path: path
 
 @pytest.mark.xfail(
     sys.version_info < (3, 14),
-    reason="by probes, many texts compiled under one file's name take 1.4 times as long each at twice the number",
+    reason="by probes, calls for many texts compiled under one file's name grow with an exponent of 1.4",
     strict=False,
 )
 def test_working_out_a_run_is_linear(tmp_path: pathlib.Path) -> None:
