@@ -41,7 +41,8 @@ for number in range(size):  # first, as each has what its parent has loaded
         os._exit(0)
     os.waitpid(pid, 0)
 for number in range(size):
-    exec(compile(f"def work(n):\\n    if n > 1:\\n        return {number}\\n    return 0\\n", __file__, "exec"))
+    text = f"def work(n):\\n    if n > 1:\\n        return {size * 1000 + number}\\n    return 0\\n"  # no other run has it
+    exec(compile(text, __file__, "exec"))
     switch(f"test_{number}")
     work(number)
 switch("")
@@ -127,11 +128,6 @@ def test_combining_is_linear_and_its_result_no_larger_for_reports(tmp_path: path
     assert reads[2] - reads[0] < 10 * (SIZES[2] - SIZES[0])  # a thread's row, and none of its 11 costs
 
 
-@pytest.mark.xfail(
-    sys.version_info < (3, 14),
-    reason="by probes, calls for many texts compiled under one file's name grow with an exponent of 1.4",
-    strict=False,
-)
 def test_working_out_a_run_is_linear(tmp_path: pathlib.Path) -> None:
     """In its contexts, functions and processes, and so is reading the contexts of the data file again."""
     (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
