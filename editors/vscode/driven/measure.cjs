@@ -1,8 +1,8 @@
 // How long a user waits in a project of 5,000 tests (make_suite.py): for the marks of a file, and for the flame graph.
 // MEASURE=1 make editor. What a shared machine takes by the clock says little, so the processes' time of CPU is there too.
 const { execFileSync } = require("node:child_process");
-const { readFileSync, readdirSync } = require("node:fs");
-const { join } = require("node:path");
+const { readFileSync, readdirSync, symlinkSync } = require("node:fs");
+const { dirname, join } = require("node:path");
 
 const { Editor } = require("./editor.cjs");
 
@@ -37,6 +37,7 @@ async function main([home, work, python]) {
   execFileSync(python, [join(__dirname, "make_suite.py"), suite]);
   const tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--footfall", "--footfall-context=test"];
   execFileSync(python, tests, { cwd: suite, stdio: "ignore" });
+  symlinkSync(dirname(dirname(python)), join(suite, ".venv")); // where the extension finds footfall
   const editor = await Editor.start(home, work, suite);
   try {
     for (const file of FILES) {
