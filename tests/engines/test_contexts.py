@@ -718,3 +718,58 @@ def test_handlers_that_wait_by_context_equal_coverage_py(tmp_path: Path) -> None
         for label, arcs in found.items():
             found[label] = [arc for arc in arcs if arc[0] not in after_calls]
     assert ours == theirs
+
+
+CALLS_IN_TERNARIES = """\
+def other():
+    return 1
+def choose(flag, call):
+    value = str(call() if flag else other())
+    value = str(other() if not flag else call())
+    value = [call() if flag else 0, other() or 3]
+    value = call() and other() or call()
+    return value
+"""
+
+
+@pytest.mark.skipif(IS_PYPY or sys.version_info < (3, 12), reason="of sys.monitoring")
+def test_a_line_goes_on_in_the_context_that_a_call_in_it_began(tmp_path: Path) -> None:
+    """Without branches: where a version sends a LINE event behind a call (3.12), at a jump's target too, it counts."""
+    coverage = pytest.importorskip("coverage")
+    (tmp_path / "lib.py").write_text(CALLS_IN_TERNARIES)
+    (tmp_path / "main.py").write_text(
+        _SWITCHING + "count = 0\n"
+        "def call():\n"
+        "    global count\n"
+        "    count += 1\n"
+        "    switch('c%d' % count)\n"
+        "    return count\n"
+        "for flag in (True, False, True, False):\n"
+        "    lib.choose(flag, call)\n"
+        "switch('')\n"
+    )
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("FOOTFALL", "COVERAGE"))}
+    env["COVERAGE_CORE"] = "ctrace"
+    ours = [
+        "footfall",
+        "run",
+        "--quiet",
+        "--no-profile",
+        "--no-branch",
+        "--source=.",
+        "--data-file=ours",
+        sys.executable,
+    ]
+    theirs = ["coverage", "run", "--source=.", "--data-file=theirs"]
+    found = []
+    for command, name in ((ours, "ours"), (theirs, "theirs")):
+        subprocess.run([sys.executable, "-m", *command, "main.py"], cwd=tmp_path, env=env, check=True)
+        data = coverage.CoverageData(str(tmp_path / name))
+        data.read()
+        by_label = {}
+        for label in sorted(data.measured_contexts()):
+            data.set_query_context(label)
+            by_label[label] = sorted(data.lines(str(tmp_path / "lib.py")) or ())
+        found.append(by_label)
+    assert found[0] == found[1]
+    assert len(found[0]) > 8
