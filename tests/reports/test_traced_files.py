@@ -91,3 +91,30 @@ def test_what_can_not_be_reported_is_named_and_in_no_total(
     assert "main.py" in table
     assert "a.tpl" not in table
     assert reason in left_out + done.stderr
+
+
+def test_runs_are_compared_while_a_file_is_as_it_was_measured(footfall: Footfall, measured: pathlib.Path) -> None:
+    """A plugin sees files only as they are now: of one that changed since, no line is compared or attributed."""
+    main, template = measured / "main.py", measured / "a.tpl"
+    try:
+        main.write_text(MAIN.replace("{1, 2, 5}", "{1, 2, 3}"))
+        assert footfall("run", "-q", "--no-profile", "--data-file=later.coverage", "main.py", cwd=measured).returncode == 0
+
+        def difference() -> dict:
+            found = footfall("diff", ".coverage", "later.coverage", "--format", "json", cwd=measured)
+            return json.loads(found.stdout)["coverage"]
+
+        found = difference()
+        file = found["files"]["a.tpl"]
+        assert (file["covered_lines"], file["uncovered_lines"]) == ([], [5])
+        assert list(found["not_compared"]) == ["main.py"]
+        assert json.loads(footfall("query", "file a.tpl", cwd=measured).stdout)["is_stale"] is False
+        template.write_text("new\n" + FILES["a.tpl"])
+        found = difference()
+        assert sorted(found["not_compared"]) == ["a.tpl", "main.py"]
+        assert "a.tpl" not in found["files"]
+        answer = json.loads(footfall("query", "file a.tpl", cwd=measured).stdout)
+        assert (answer["is_stale"], answer["unchanged"]) == (True, None)
+    finally:
+        main.write_text(MAIN)
+        template.write_text(FILES["a.tpl"])

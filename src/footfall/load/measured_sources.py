@@ -31,13 +31,22 @@ class MeasuredSources:
 
         Data without ids (coverage.py's) is taken to be of the local text if that was not written after the data.
         """
-        if self._ids:
-            ids = {self._ids.get(each, MIXED) for each in stored_paths}
-            text = self._by_id(path, ids.pop() if len(ids) == 1 else MIXED)
-        else:
-            text = self._if_older(path)
+        text = self._by_id(path, self._id(stored_paths)) if self._ids else self._if_older(path)
         self.texts[path] = text
         return text
+
+    def need_unchanged(self, path: str, stored_paths: tuple[str, ...]) -> None:
+        """Raise FootfallError (`source-unknown`) unless the local text is the measured one: plugins see no other."""
+        if not self._ids:
+            self._if_older(path)
+            return
+        measured = self._by_id(path, self._id(stored_paths))
+        if measured != read_source_bytes(path):
+            raise self._unknown(path, "it was changed since, and a plugin can report it only as it is now")
+
+    def _id(self, stored_paths: tuple[str, ...]) -> str:
+        ids = {self._ids.get(each, MIXED) for each in stored_paths}
+        return ids.pop() if len(ids) == 1 else MIXED
 
     def _by_id(self, path: str, number: str) -> bytes:
         if number == MIXED:

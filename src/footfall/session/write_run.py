@@ -97,7 +97,7 @@ def _write(
             warnings.append(("no-data-collected", _NO_DATA))
     files: dict[str, FileData] = {**run_files, **traced}
     conditions = run.conditions
-    source_ids = _source_ids([*run_files, *touched])
+    source_ids = _source_ids([*files, *touched])
     if config.relative_files:
         source_ids = {shown_path(path): blob for path, blob in source_ids.items()}
         conditions = {shown_path(path): codes for path, codes in conditions.items()}

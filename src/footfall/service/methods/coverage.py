@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from footfall.analyze.source.analysis import SourceAnalysis
+from footfall.analyze.source.traced_analysis import TracedAnalysis
 from footfall.analyze.test_costs import name_of_test
 from footfall.config.configuration import Config, canonical_path, shown_path
 from footfall.errors import FootfallError
@@ -19,7 +20,7 @@ from footfall.report.coverage.difference import coverage_difference_report
 from footfall.report.coverage.json import Json, file_report, summary_report
 from footfall.report.gaps import gaps_report, rank_gaps
 from footfall.report.site.source_page import branches_of_lines, tests_by_line
-from footfall.service.measured_text import state_of_text
+from footfall.service.measured_text import state_of_source, state_of_text
 from footfall.service.named_tests import need_contexts_of
 from footfall.service.parameters import Parameters
 from footfall.service.qualifying import warnings_entry
@@ -38,14 +39,20 @@ __all__ = [
 
 
 class MeasuredFile:
-    """One file of the data, with the text that was measured."""
+    """One file of the data, with the text that was measured; None if a plugin reports it, which sees it as it is now."""
 
     def __init__(self, coverage: Coverage, sources: MeasuredSources) -> None:
         (self.file,) = coverage.files
         self.coverage = coverage
         self.path = canonical_path(self.file.result.path)
         self.text = sources.texts.get(self.file.result.path)
-        """None for a file that a plugin measured, whose text is taken as it is."""
+        if isinstance(self.file.analysis, TracedAnalysis):
+            self.text = None
+        self._sources = sources
+
+    def need_unchanged(self) -> None:
+        """Raise FootfallError (`source-unknown`) unless the file is still as it was measured."""
+        self._sources.need_unchanged(self.file.result.path, self.file.stored_paths)
 
 
 def measured_file(workspace: Workspace, config: Config, given: str, contexts: Sequence[str]) -> MeasuredFile:
@@ -93,14 +100,17 @@ def _coverage_of_file(workspace: Workspace, config: Config, path: str, with_test
     contexts = config.report_contexts if test is None else need_contexts_of(config, test)
     found = measured_file(workspace, config, path, contexts)
     file = found.file
-    is_changed = None if found.text is None else found.text != _text_now(found.path)
-    if is_changed is False:
-        assert found.text is not None
-        workspace.keep_text(found.text)
+    if found.text is None:
+        state = state_of_source(config, found.path, file.stored_paths, lambda _: None)
+    else:
+        is_changed = found.text != _text_now(found.path)
+        state = state_of_text(found.path, found.text, is_changed)
+        if not is_changed:
+            workspace.keep_text(found.text)
     answer: Json = {
         "path": found.path,
         "name": file.name,
-        **state_of_text(found.path, found.text, is_changed),
+        **state,
         "coverage": file_report(file, config.precision),
         "branches": {
             line: [{"to": to, "taken": bool(taken), "text": text} for to, taken, text in ways]
@@ -108,7 +118,7 @@ def _coverage_of_file(workspace: Workspace, config: Config, path: str, with_test
         },
         "statements": _long_statements(file.analysis),
         "inferred_lines": sorted(file.inferred),
-        "conditions": None if is_changed else _conditions(config, found, contexts),
+        "conditions": None if state["is_stale"] else _conditions(config, found, contexts),
         "warnings": warnings_entry(found.coverage.warnings),
     }
     if with_tests:

@@ -78,6 +78,7 @@ def tests_of_line(workspace: Workspace, parameters: Parameters) -> Json:
         raise no_contexts(config)
     last = min(line if last is None else last, line + _MOST_LINES)
     if found.text is None:
+        found.need_unchanged()
         numbers = list(range(line, last + 1))
     else:
         numbers = lines_as_measured(found.path, found.text, line, last)
