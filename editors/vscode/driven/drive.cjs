@@ -8,6 +8,14 @@ const { Editor } = require("./editor.cjs");
 
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
+/** The rules of accessibility that a document breaks, each with the first place. */
+function violations(document) {
+  return document.evaluate(async (source) => {
+    new Function(source)();
+    return (await globalThis.axe.run()).violations.map(({ id, nodes }) => [id, nodes[0].html]);
+  }, axe);
+}
+
 async function main([home, work]) {
   const editor = await Editor.start(home, work, join(work, "sample"));
   const step = async (what, run) => {
@@ -22,6 +30,7 @@ async function main([home, work]) {
   };
   const { page } = editor;
   let panel;
+  const chooser = (name) => panel.locator("label", { has: panel.getByText(name, { exact: true }) }).locator("select");
   try {
     await step("a project opens, in which nothing was measured yet", async () => {
       await editor.open("shop.py");
@@ -104,16 +113,21 @@ async function main([home, work]) {
         .waitFor();
       await editor.shot("flame");
     });
-    await step("nothing in it is against the rules of accessibility", async () => {
-      const found = await panel.evaluate(async (source) => {
-        new Function(source)();
-        return (await globalThis.axe.run()).violations.map(({ id, nodes }) => [id, nodes[0].html]);
-      }, axe);
-      assert.deepEqual(found, []);
-    });
+    for (const [kind, theme] of [
+      ["dark", "Dark Modern"],
+      ["light", "Light Modern"],
+    ]) {
+      await step(`it follows the editor's ${kind} theme, with nothing against the rules of accessibility`, async () => {
+        await editor.command("Preferences: Color Theme");
+        await editor.choose(theme);
+        await editor.until("the theme", () =>
+          panel.evaluate((wanted) => document.documentElement.dataset.theme === wanted, kind),
+        );
+        await editor.shot(`flame-${kind}`);
+        assert.deepEqual(await violations(panel), []);
+      });
+    }
     await step("a click on a frame of a test's own code opens its source at the line", async () => {
-      const chooser = (name) =>
-        panel.locator("label", { has: panel.getByText(name, { exact: true }) }).locator("select");
       await panel.getByRole("searchbox").fill("");
       await chooser("Test").selectOption({ label: "test_shop.py::test_busy" });
       await chooser("Frames").selectOption({ index: 1 });
@@ -122,6 +136,18 @@ async function main([home, work]) {
       await page.getByText(/^Ln (19|24), Col 1$/).waitFor();
       await page.locator('.tab.active[data-resource-name="shop.py"]').waitFor();
       await editor.shot("clicked");
+    });
+    await step("the flame graph is that of one thread", async () => {
+      const timeOf = async () => (await panel.getByText(/ in [\d,]+ samples/).innerText()).split(" in ")[0];
+      await chooser("Test").selectOption({ label: "all" });
+      const whole = await timeOf();
+      const names = await chooser("Thread").locator("option").allInnerTexts();
+      const helper = names.find((name) => name.startsWith("helper"));
+      assert.ok(helper, names.join());
+      await chooser("Thread").selectOption({ label: helper });
+      await editor.until("its time", async () => (await timeOf()) !== whole);
+      await panel.locator("td", { hasText: "squares" }).first().waitFor();
+      await editor.shot("thread");
     });
     await step("the flame graph is that of one file", async () => {
       await editor.open("shop.py");
@@ -160,8 +186,14 @@ async function main([home, work]) {
     });
     await step("a file is profiled in the terminal, and marks follow", async () => {
       await editor.open("main.py");
+      assert.deepEqual(await editor.marks("main.py"), {}); // no test runs it
       await editor.command("footfall: Profile This File in the Terminal");
-      await editor.until("marks of the file", async () => Object.keys(await editor.marks()).length > 0);
+      const marks = await editor.until("marks of the file", async () => {
+        const found = await editor.marks("main.py");
+        return Object.keys(found).length > 0 && found;
+      });
+      assert.deepEqual(Object.values(marks), [[3], [5], [6]]);
+      await editor.until("its time", async () => (await editor.times("main.py")).length > 0);
       await editor.shot("profiled-file");
     });
     await step("a command is profiled in the terminal", async () => {

@@ -77,6 +77,7 @@ class Editor {
     });
     await row.click();
     await this.page.locator(`.tab.active[data-resource-name="${file}"]`).first().waitFor();
+    await this.page.locator(`.monaco-editor[data-uri$="/${file}"]`).first().waitFor();
   }
 
   /** Run a command of the palette; which ones it has is decided when it opens, so that one of an extension may come later. */
@@ -107,6 +108,12 @@ class Editor {
     await this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: text }).first().click();
   }
 
+  /** Look for a row of the quick pick by its text, and choose it. */
+  async choose(text) {
+    await this.page.locator(".quick-input-widget input").first().fill(text);
+    await this.pick(text);
+  }
+
   /** Move the mouse to the end of a line and return what is said of it, once that has this text. */
   async hoverAt(line, text) {
     const hover = this.page.locator(".monaco-hover:visible").filter({ hasText: text });
@@ -124,15 +131,16 @@ class Editor {
     });
   }
 
-  /** The lines with a mark, by its colour. */
-  async marks() {
-    return this.page.evaluate(() => {
+  /** The lines of a file that is seen with a mark, by its colour. */
+  async marks(file = "shop.py") {
+    return this.page.evaluate((name) => {
       const lines = {};
-      const numbers = [...document.querySelectorAll(".margin-view-overlays > div")].map((row) => [
+      const editor = document.querySelector(`.monaco-editor[data-uri$="/${name}"]`);
+      const numbers = [...editor.querySelectorAll(".margin-view-overlays > div")].map((row) => [
         row.getBoundingClientRect().top,
         Number(row.querySelector(".line-numbers")?.textContent),
       ]);
-      for (const mark of document.querySelectorAll(".view-overlays .cdr")) {
+      for (const mark of editor.querySelectorAll(".view-overlays .cdr")) {
         const { borderLeftWidth, borderLeftColor } = getComputedStyle(mark);
         if (borderLeftWidth !== "3px") continue;
         const { top } = mark.getBoundingClientRect();
@@ -140,15 +148,17 @@ class Editor {
         (lines[borderLeftColor] ??= []).push(line);
       }
       return lines;
-    });
+    }, file);
   }
 
-  /** The times that are written after lines. */
-  async times() {
-    return this.page.evaluate(() =>
-      [...document.querySelectorAll(".view-line span span")]
-        .map((each) => getComputedStyle(each, "::after").content)
-        .filter((text) => text.includes(" own")),
+  /** The times that are written after lines of a file that is seen. */
+  async times(file = "shop.py") {
+    return this.page.evaluate(
+      (name) =>
+        [...document.querySelectorAll(`.monaco-editor[data-uri$="/${name}"] .view-line span span`)]
+          .map((each) => getComputedStyle(each, "::after").content)
+          .filter((text) => text.includes(" own")),
+      file,
     );
   }
 

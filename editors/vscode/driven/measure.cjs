@@ -43,7 +43,7 @@ async function main([home, work, python]) {
     for (const file of FILES) {
       await timed(`marks of ${file}`, async () => {
         await editor.open(file);
-        await editor.until("marks", async () => Object.keys(await editor.marks()).length > 0);
+        await editor.until("marks", async () => Object.keys(await editor.marks(file)).length > 0);
       });
     }
     for (let n = 0; n < 3; n++) {

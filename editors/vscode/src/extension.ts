@@ -20,7 +20,7 @@ export function activate(context: vscode.ExtensionContext): void {
     const folder = vscode.workspace.getWorkspaceFolder(uri);
     return folder && projects.get(folder.uri.toString());
   };
-  const decorations = new Decorations(projectOf);
+  const decorations = new Decorations(projectOf, log);
   const gaps = new GapsView(() => projects.values());
   const tests = new Tests();
 

@@ -1,3 +1,5 @@
+import threading
+
 import shop
 
 
@@ -10,4 +12,7 @@ def test_member():
 
 
 def test_busy():
+    helper = threading.Thread(target=shop.busy, args=(0.6,), name="helper")
+    helper.start()
     assert shop.busy(0.6) > 0
+    helper.join()

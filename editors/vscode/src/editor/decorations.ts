@@ -31,7 +31,10 @@ export class Decorations implements vscode.Disposable {
   });
   private isShown = true;
 
-  constructor(private readonly projectOf: (uri: vscode.Uri) => Project | undefined) {}
+  constructor(
+    private readonly projectOf: (uri: vscode.Uri) => Project | undefined,
+    private readonly log: vscode.LogOutputChannel,
+  ) {}
 
   async refresh(editor: vscode.TextEditor): Promise<void> {
     const { document } = editor;
@@ -40,12 +43,14 @@ export class Decorations implements vscode.Disposable {
     const path = document.uri.fsPath;
     // the answers are about the file, not about a text that was not saved
     if (document.isDirty) return;
+    const started = performance.now();
     const coverage = this.isShown ? await project.askIfThere("coverage/file", { path }) : undefined;
     const times = this.isShown ? await project.askIfThere("profile/lines", { path }) : undefined;
     if (document.isDirty) return;
     const leastShare = vscode.workspace.getConfiguration("footfall", document.uri).get("leastShare", 0.005);
     this.showMarks(editor, coverage === undefined ? [] : marksOf(coverage));
     this.showHeat(editor, times === undefined ? [] : heatOf(times, leastShare));
+    this.log.info(`marks of ${path} after ${Math.round(performance.now() - started)} ms`);
   }
 
   async refreshAll(): Promise<void> {
