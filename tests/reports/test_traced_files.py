@@ -98,7 +98,9 @@ def test_runs_are_compared_while_a_file_is_as_it_was_measured(footfall: Footfall
     main, template = measured / "main.py", measured / "a.tpl"
     try:
         main.write_text(MAIN.replace("{1, 2, 5}", "{1, 2, 3}"))
-        assert footfall("run", "-q", "--no-profile", "--data-file=later.coverage", "main.py", cwd=measured).returncode == 0
+        assert (
+            footfall("run", "-q", "--no-profile", "--data-file=later.coverage", "main.py", cwd=measured).returncode == 0
+        )
 
         def difference() -> dict:
             found = footfall("diff", ".coverage", "later.coverage", "--format", "json", cwd=measured)

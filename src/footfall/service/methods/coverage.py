@@ -39,7 +39,7 @@ __all__ = [
 
 
 class MeasuredFile:
-    """One file of the data, with the text that was measured; None if a plugin reports it, which sees it as it is now."""
+    """One file of the data, with the text that was measured; None for a plugin's, which is seen as it is now."""
 
     def __init__(self, coverage: Coverage, sources: MeasuredSources) -> None:
         (self.file,) = coverage.files
