@@ -37,6 +37,7 @@ __all__ = [
     "UnreadableFile",
     "choose_paths",
     "gather",
+    "name_filter",
     "path_mapper",
     "profile_alone",
     "unreadable_notes",
@@ -149,7 +150,7 @@ def gather(
         wanted = [_stored_path(config, path) for path in paths]
         path_here = path_mapper(config)
         if stored is None:
-            is_wanted = (lambda path: path_here(path) in wanted) if wanted else None
+            is_wanted = name_filter(config, paths) if wanted else None
             stored = read_coverage(data_file, contexts, is_wanted)
         stored, names = _apply_paths(path_here, stored)
         coverage = _empty_coverage(stored, is_chosen=bool(paths))
@@ -360,6 +361,13 @@ def _analyze_all(
             yield path, result
         elif not isinstance(result, SourceError) or looks_like_python(path):
             failed.append((path, result))
+
+
+def name_filter(config: Config, paths: Iterable[str]) -> Callable[[str], bool]:
+    """Return a function that says whether the data's name of a file means one of these local paths."""
+    wanted = {_stored_path(config, path) for path in paths}
+    path_here = path_mapper(config)
+    return lambda name: path_here(name) in wanted
 
 
 def path_mapper(config: Config) -> Callable[[str], str]:

@@ -6,12 +6,14 @@ error of one request, whatever it is, is the answer to that request.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any, Final
 
 from footfall._version import VERSION
 from footfall.errors import FootfallError, describe_error
 from footfall.report.coverage.json import Json
+from footfall.service.file_state import FileState, file_state
 from footfall.service.framing import BadFrame
 from footfall.service.jsonrpc import (
     INTERNAL_ERROR,
@@ -29,7 +31,7 @@ from footfall.service.jsonrpc import (
 )
 from footfall.service.methods.table import METHODS
 from footfall.service.parameters import Parameters
-from footfall.service.workspace import FileState, Workspace, file_state
+from footfall.service.workspace import Workspace
 
 __all__ = ["PROTOCOL_VERSION", "Server"]
 
@@ -49,6 +51,7 @@ class Server:
         self._is_shut_down = False
         self._data_file = ""
         self._state: FileState | None = None
+        self._ahead_of: FileState | None = None
 
     def answer(self, message: bytes | BadFrame) -> bytes | None:
         """Return the answer to a message; None if it gets none."""
@@ -79,6 +82,13 @@ class Server:
             return None
         self._state = state
         return notification_message(_DATA_CHANGED, {"data_file": self._data_file, "exists": state is not None})
+
+    def read_ahead(self) -> None:
+        """Read of a new data file what questions will need, while there are none."""
+        if self._is_initialized and not self._is_shut_down and self._state != self._ahead_of:
+            self._ahead_of = self._state
+            with contextlib.suppress(Exception, SystemExit):  # the answers will say so
+                self._workspace.read_ahead()
 
     def _call(self, request: Request) -> object:
         if request.method == "exit":

@@ -37,6 +37,8 @@ def serve_streams(server: Server | McpServer, input_fd: int, output_fd: int) -> 
                 if server.is_finished:
                     return
         send(server.note_changes())
+        if not is_ready and isinstance(server, Server):
+            server.read_ahead()
 
 
 def _write(output_fd: int, text: bytes) -> None:

@@ -14,32 +14,26 @@ from typing import Final
 from footfall.config.configuration import Config, canonical_path
 from footfall.config.reading import read_config
 from footfall.errors import FootfallError, UsageError
-from footfall.load.gather import path_mapper
-from footfall.record.data.coverage_tables import read_paths
+from footfall.load.gather import name_filter, path_mapper
+from footfall.record.data.contexts_of_lines import read_contexts
+from footfall.record.data.coverage_tables import StoredCoverage, read_coverage, read_paths
 from footfall.record.data.source_ids import blob_id
 from footfall.report.coverage.json import Json
 from footfall.report.times import need_profile, profile_warnings
+from footfall.service.file_state import file_state
 from footfall.service.line_times import LineTimes, line_times
 from footfall.service.profile_part import WHOLE, ProfilePart
+from footfall.service.stored_files import StoredFiles
 from footfall.session.git import blob
 
-__all__ = ["FileState", "Workspace", "file_state"]
+__all__ = ["Workspace"]
 
 _N_TIMES: Final = 2
 _N_ANSWERS: Final = 16
 """An editor asks again for the files that it shows."""
 _N_TEXTS: Final = 64
-
-FileState = tuple[int, int, int, int]
-
-
-def file_state(path: str) -> FileState | None:
-    """Return what changes when a file is written or replaced; None if there is none."""
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev
+_MOST_AHEAD_BYTES: Final = 64 << 20
+_FEW_CONTEXTS: Final = 100
 
 
 class Workspace:
@@ -56,6 +50,7 @@ class Workspace:
         self._times: dict[tuple[str, ProfilePart], tuple[Hashable, LineTimes]] = {}
         self._answers: dict[Hashable, tuple[Hashable, Json]] = {}
         self._texts: dict[str, bytes] = {}
+        self._stored = StoredFiles()
 
     def config(self) -> Config:
         """Read the settings in effect. Raises UsageError."""
@@ -122,6 +117,21 @@ class Workspace:
             while len(self._answers) > _N_ANSWERS:
                 del self._answers[next(iter(self._answers))]
         return kept[1]
+
+    def stored(self, config: Config, contexts: Sequence[str], paths: Sequence[str] = ()) -> StoredCoverage:
+        """Return what the data file has, of files at these paths alone if there are any. Raises as `read_coverage`."""
+        is_wanted = name_filter(config, paths) if paths else None
+        if contexts != config.report_contexts:
+            return read_coverage(config.data_file, contexts, is_wanted)  # one test's is quickly read
+        return self._stored.read(config.data_file, contexts, is_wanted)
+
+    def read_ahead(self) -> None:
+        """Read the data file if that is mostly finding what differs between its contexts. Raises as `read_coverage`."""
+        config = self.config()
+        state = file_state(config.data_file)
+        # all is read in a third of a second at most; without contexts each file is read quickly when it is asked for
+        if state is not None and state[1] <= _MOST_AHEAD_BYTES and len(read_contexts(config.data_file)) > _FEW_CONTEXTS:
+            self.stored(config, config.report_contexts)
 
     def keep_text(self, text: bytes) -> None:
         """Keep a text that was measured, for when it is edited: not every one is in git."""

@@ -69,7 +69,9 @@ def measured_file(workspace: Workspace, config: Config, given: str, contexts: Se
             raise not_measured(config, path)
         return sources.read(path, stored_paths)
 
-    return MeasuredFile(gather(config, config.data_file, contexts=contexts, paths=[path], read_source=read), sources)
+    stored = workspace.stored(config, contexts, [path])
+    coverage = gather(config, config.data_file, contexts=contexts, paths=[path], read_source=read, stored=stored)
+    return MeasuredFile(coverage, sources)
 
 
 def not_measured(config: Config, path: str) -> FootfallError:
@@ -164,7 +166,9 @@ def _tests(config: Config, file: ReportedFile, contexts: Sequence[str]) -> Json:
 def coverage_of_files(workspace: Workspace, parameters: Parameters) -> Json:
     """`coverage/files`: the numbers of each file, and of all."""
     config = workspace.config()
-    coverage = gather(config, config.data_file, contexts=config.report_contexts)
+    contexts = config.report_contexts
+    stored = workspace.stored(config, contexts)
+    coverage = gather(config, config.data_file, contexts=contexts, stored=stored)
     changed = frozenset(coverage.changed)
     shares: dict[str, float] = {}
     if coverage.has_profile:
@@ -201,7 +205,9 @@ def gaps(workspace: Workspace, parameters: Parameters) -> Json:
     count = parameters.number("count", 20)
     given = parameters.optional_path("profile")
     profile_file = None if given is None else workspace.profile_path(given)
-    coverage = gather(config, config.data_file, contexts=config.report_contexts)
+    contexts = config.report_contexts
+    stored = workspace.stored(config, contexts)
+    coverage = gather(config, config.data_file, contexts=contexts, stored=stored)
     ranking = rank_gaps(config, coverage, profile_file)
     warnings = warnings_entry([*coverage.warnings, *ranking.warnings])
     return {
