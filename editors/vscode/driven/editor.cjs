@@ -80,8 +80,13 @@ class Editor {
     await this.page.locator(`.monaco-editor[data-uri$="/${file}"]`).first().waitFor();
   }
 
-  /** Run a command of the palette; which ones it has is decided when it opens, so that one of an extension may come later. */
+  /** Run a command of the palette. */
   async command(title) {
+    await (await this.commandRow(title)).click();
+  }
+
+  /** Open the palette at a command; which ones it has is decided when it opens, so that one of an extension may come later. */
+  async commandRow(title) {
     const row = this.page
       .locator(".quick-input-list .monaco-list-row")
       .filter({ has: this.page.getByText(title, { exact: true }) })
@@ -100,7 +105,7 @@ class Editor {
       if (!isThere) await this.page.keyboard.press("Escape");
       return isThere;
     });
-    await row.click();
+    return row;
   }
 
   /** Choose the row of the quick pick that has this text. */
