@@ -104,6 +104,7 @@ enum sample_counter {
 #define SAMPLE_WAITS_FOR_GIL 2
 #define SAMPLE_TELLS_WAITING 4 /* whether it waits for the GIL is known */
 #define SAMPLE_HAS_C_STACK 8 /* the last one of its thread in the log */
+#define SAMPLE_IS_ASLEEP 16 /* the kernel said that the thread did not want a CPU */
 #define UNIT_UNKNOWN 0xFFFFFFFFu
 
 /* Paths of frames that have no file. */

@@ -426,20 +426,22 @@ holds_any_gil(const sampler *s, const shared_lane *states, uint32_t n)
     return 0;
 }
 
-/* What a thread does with the GILs of its states: it waits if it waits for one, and does not if that is known of all. */
+/* What a thread does with the GILs of its states: it waits if it waits for one, and does not if that is known of all. It is
+ * asleep if that is known, which no state that holds a GIL tells. */
 static uint16_t
 flags_of_states(sampler *s, const shared_lane *states, uint32_t n, int has_waited)
 {
-    uint16_t any = 0, all = SAMPLE_TELLS_WAITING;
+    uint16_t any = 0, all = SAMPLE_TELLS_WAITING | SAMPLE_IS_ASLEEP;
     for (uint32_t i = 0; i < n; i++) {
         remote_select(s, states[i].view);
         uint16_t flags = sampler_gil_flags(s, lane_of(s, &states[i]), has_waited);
         any |= flags;
         all &= flags;
     }
-    uint16_t known = any & (SAMPLE_HOLDS_GIL | SAMPLE_WAITS_FOR_GIL) ? SAMPLE_TELLS_WAITING : all;
+    uint16_t known =
+        any & (SAMPLE_HOLDS_GIL | SAMPLE_WAITS_FOR_GIL) ? SAMPLE_TELLS_WAITING : all & SAMPLE_TELLS_WAITING;
     uint16_t waits = any & SAMPLE_HOLDS_GIL ? 0 : any & SAMPLE_WAITS_FOR_GIL;
-    return (any & SAMPLE_HOLDS_GIL) | waits | known;
+    return (any & SAMPLE_HOLDS_GIL) | waits | known | (all & SAMPLE_IS_ASLEEP);
 }
 
 int

@@ -1,4 +1,4 @@
-/* sampler/gil.c tells whether a thread waits for the GIL.
+/* sampler/gil.c tells whether a thread waits for the GIL, and whether it is asleep.
  *
  * CPython has no list of the threads that wait. One that takes the GIL sleeps in a futex call whose word is within the
  * GIL's structure, and the kernel reports a thread's system call and its arguments. It wakes up every 5 ms to request the
@@ -67,7 +67,7 @@ static uint16_t
 find_flags(const sampler *s, thread_lane *lane)
 {
     if (lane->gil.is_requested || still_takes(s, lane)) {
-        return SAMPLE_TELLS_WAITING | SAMPLE_WAITS_FOR_GIL;
+        return SAMPLE_TELLS_WAITING | SAMPLE_WAITS_FOR_GIL | SAMPLE_IS_ASLEEP;
     }
     thread_call call = find_call(s, lane);
     lane->gil.is_taking = call == CALL_TAKES_GIL;
@@ -75,8 +75,8 @@ find_flags(const sampler *s, thread_lane *lane)
     if (call == CALL_UNKNOWN || needs_cpu) {
         return 0;
     }
-    return call == CALL_TAKES_GIL || call == CALL_GAVE_GIL ? SAMPLE_TELLS_WAITING | SAMPLE_WAITS_FOR_GIL
-                                                           : SAMPLE_TELLS_WAITING;
+    uint16_t waits = call == CALL_TAKES_GIL || call == CALL_GAVE_GIL ? SAMPLE_WAITS_FOR_GIL : 0;
+    return SAMPLE_TELLS_WAITING | waits | (call == CALL_NONE ? 0 : SAMPLE_IS_ASLEEP);
 }
 
 uint16_t

@@ -84,6 +84,8 @@ SAMPLE_WAITS_FOR_GIL = 2
 SAMPLE_TELLS_WAITING = 4
 SAMPLE_HAS_C_STACK = 8
 """The last C stack of its thread in the log is this sample's."""
+SAMPLE_IS_ASLEEP = 16
+"""The kernel said that the thread did not want a CPU."""
 UNIT_UNKNOWN = 0xFFFFFFFF
 
 COLLECTOR_PATH = "<gc>"

@@ -259,6 +259,52 @@ def test_threads_are_distinguished(tmp_path: Path) -> None:
     assert looks[idling] > 5 * entries[idling]
 
 
+def test_threads_that_sleep_are_told_from_those_that_run(tmp_path: Path) -> None:
+    """In a generator that a loop resumes, samples of a wait are asleep and those of computing are not."""
+    program = """
+    def wait():
+        for _ in until(0.6):
+            time.sleep(0.003)
+            yield
+    def use():
+        end = time.thread_time() + 0.003
+        while time.thread_time() < end: pass
+    def loop():
+        for _ in wait(): use()
+    loop()
+    """
+    log = sample_program(program, tmp_path / "a.smp")
+    names = stacks(log)
+    samples = [(names[sample.node], sample) for sample in log.samples]
+    assert any(sample.is_asleep for stack, sample in samples if stack[-2:] == ("loop", "wait"))
+    using = [sample for stack, sample in samples if stack[-2:] == ("loop", "use")]
+    assert using and not any(sample.is_asleep for sample in using)
+    profile = profile_of_logs([log])
+    assert profile is not None
+    assert profile.total().cpu_ns == sum(sample.cpu_ns for sample in log.samples)
+    assert sum(sum(each.cpu_ns) for each in profile.timelines.threads.values()) == profile.total().cpu_ns
+
+
+def test_the_sampling_thread_asks_for_short_turns(tmp_path: Path) -> None:
+    """It need not wait until the thread that it samples goes to sleep; the program's own threads keep their turns."""
+    program = """
+    import ctypes, struct
+    def turn_ns(thread):
+        found = ctypes.create_string_buffer(48)
+        ctypes.CDLL(None).syscall(315, thread, found, 48, 0)
+        return struct.unpack_from("<Q", found, 24)[0]
+    for _ in until(0.1): pass
+    names = {thread: open(f"/proc/self/task/{thread}/comm").read().strip() for thread in os.listdir("/proc/self/task")}
+    (sampling,) = (int(thread) for thread, name in names.items() if name == "footfall")
+    print(turn_ns(sampling), turn_ns(os.getpid()))
+    """
+    done = run_program(program, tmp_path / "a.smp")
+    sampling, own = map(int, done.stdout.split())
+    if not own:
+        pytest.skip("this kernel has no turns of a chosen length")
+    assert sampling == 100_000 < own
+
+
 def test_a_thread_that_is_named_later(tmp_path: Path) -> None:
     """It has the name that it was seen to have last."""
     program = """

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TypeVar
 from footfall.analyze.bytecode.linetable import positions
 from footfall.analyze.native.join import native_functions_by_caller
 from footfall.analyze.native.unwinding import Unwinder
+from footfall.analyze.profile.cpu_times import CpuTimes
 from footfall.analyze.profile.tree_sums import TreeSums, pack_cost, unpack_cost
 from footfall.formats import COLLECTOR_PATH, LEFT_OUT_PATH, NOT_READ_PATH, TASKS_PATH
 from footfall.record.data.timelines import Span, Timelines
@@ -234,6 +235,7 @@ class ProfileBuilder:
         timelines = profile.timelines
         sampled_ns = 0
         native = _NativeNodes(self, log, node_ids, self._unwinder)
+        cpu_times: CpuTimes[CostKey] = CpuTimes()
         for sample in log.samples:
             sampled_ns = sample.time_ns
             if sample.c_stack is not None:
@@ -246,8 +248,12 @@ class ProfileBuilder:
             if cost is None:
                 cost = profile.costs[key] = Cost()
             gil_ns = sample.wall_ns if sample.holds_gil else 0
+            cpu_ns = 0
+            if sample.cpu_ns or not sample.is_asleep:
+                self._add_left(cpu_times.left(thread_id, label))
+                cpu_ns = cpu_times.spent(thread_id, label, key, sample.cpu_ns, is_asleep=sample.is_asleep)
             cost.wall_ns += sample.wall_ns
-            cost.cpu_ns += sample.cpu_ns
+            cost.cpu_ns += cpu_ns
             cost.gil_ns += gil_ns
             cost.samples += sample.repeat
             if sample.waits_for_gil:
@@ -257,16 +263,30 @@ class ProfileBuilder:
             if node:
                 squares, n_samples = profile.squares[thread_id], sample.repeat or 1
                 squares.wall += sample.wall_ns**2 / n_samples
-                squares.cpu += sample.cpu_ns**2 / n_samples
+                squares.cpu += cpu_ns**2 / n_samples
                 squares.gil += gil_ns**2 / n_samples
             profile.n_samples += sample.repeat
             context = timelines.context(label)
-            span = Span(node, context, sample.repeat, sample.wall_ns, sample.cpu_ns, gil_ns)
+            span = Span(node, context, sample.repeat, sample.wall_ns, cpu_ns, gil_ns)
             timelines.add(thread_id, log.start_ns + sample.time_ns, span)
+        for thread_id in cpu_times.threads():
+            self._add_left(cpu_times.left(thread_id, None))
         self._sampled_ns += sampled_ns
         self._n_ticks += log.n_ticks
         # The mean, as the sampler samples less often than requested if sampling costs too much.
         profile.interval_ns = max(log.interval_ns, self._sampled_ns // self._n_ticks if self._n_ticks else 0)
+
+    def _add_left(self, left: Iterable[tuple[CostKey, int]]) -> None:
+        """Add CPU times to what has been counted before."""
+        timelines = self.profile.timelines
+        for key, cpu_ns in left:
+            node, thread_id, label = key
+            self.profile.costs[key].cpu_ns += cpu_ns
+            if node:
+                self.profile.squares[thread_id].cpu += cpu_ns**2
+            if thread_id in timelines.threads:
+                span = Span(node, timelines.context(label), 0, 0, cpu_ns, 0)
+                timelines.add(thread_id, timelines.threads[thread_id].end_ns, span)
 
     def _add_nodes(self, log: SampleLog) -> dict[int, int]:
         """Return the number in the profile of each of the log's nodes."""

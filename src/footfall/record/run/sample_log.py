@@ -30,6 +30,7 @@ from footfall.formats import (
     SAMPLE_HAS_C_STACK,
     SAMPLE_HEADER,
     SAMPLE_HOLDS_GIL,
+    SAMPLE_IS_ASLEEP,
     SAMPLE_LOG_FORMAT,
     SAMPLE_MAPPINGS,
     SAMPLE_NODE,
@@ -149,6 +150,8 @@ class Sample(NamedTuple):
     """None if it is not known."""
     c_stack: CStack | None = None
     """With `--native`, if code of the program's own files was on it."""
+    is_asleep: bool = False
+    """The thread did not want a CPU then: its `cpu_ns` are of before it fell asleep."""
 
 
 class SampleLog:
@@ -392,7 +395,8 @@ class SampleLogFollower:
                 wall = max(time_ns - clock.time_ns, 0)
                 clock.time_ns = time_ns
                 gil = _read_gil(flags)
-                self._samples.append(Sample(thread, node, time_ns, wall, 0, context, gil[0], repeat - counted, gil[1]))
+                more = Sample(thread, node, time_ns, wall, 0, context, gil[0], repeat - counted, gil[1], is_asleep=True)
+                self._samples.append(more)
                 self._last[thread] = (place, repeat)
 
 
@@ -439,7 +443,7 @@ def _read_sample(
         thread, node, time_ns, wall_ns, n_samples, _ = _WAITING_LAYOUT.unpack_from(payload)
         if max(time_ns, wall_ns) > MAX_NUMBER:
             raise ValueError("a task has waited for a time that can't be")
-        sample = Sample(thread, node, time_ns, wall_ns, 0, 0, holds_gil=False, repeat=n_samples, waits_for_gil=False)
+        sample = Sample(thread, node, time_ns, wall_ns, 0, 0, False, n_samples, waits_for_gil=False, is_asleep=True)
         return sample, False
     thread, node, time_ns, cpu_ns, context, flags, repeat = _SAMPLE_LAYOUT.unpack_from(payload)
     if max(time_ns, cpu_ns) > MAX_NUMBER:
@@ -452,7 +456,9 @@ def _read_sample(
         wall, cpu = time_ns - before.time_ns, cpu_ns - before.cpu_ns
         before.time_ns, before.cpu_ns = time_ns, cpu_ns
     holds_gil, waits_for_gil = _read_gil(flags)
-    sample = Sample(thread, node, time_ns, max(wall, 0), max(cpu, 0), context, holds_gil, repeat, waits_for_gil)
+    asleep = bool(flags & SAMPLE_IS_ASLEEP)
+    wall, cpu = max(wall, 0), max(cpu, 0)
+    sample = Sample(thread, node, time_ns, wall, cpu, context, holds_gil, repeat, waits_for_gil, None, asleep)
     return sample, bool(flags & SAMPLE_HAS_C_STACK)
 
 
