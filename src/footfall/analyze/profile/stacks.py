@@ -89,14 +89,20 @@ class _NamedTree:
 
 def _frame_names(profile: Profile, with_lines: bool) -> list[str]:
     """Return the text of each frame."""
-    functions: dict[tuple[str, str], set[int]] = {}
-    for frame in profile.frames:
-        functions.setdefault(frame.function[:2], set()).add(frame.function.first_line)
+    first_lines: dict[tuple[str, str], int] = {}
+    several: set[tuple[str, str]] = set()
+    if (
+        len({frame.function.first_line for frame in profile.frames}) > 1
+    ):  # else no name has several, however many there are
+        for frame in profile.frames:
+            key = frame.function[:2]
+            if first_lines.setdefault(key, frame.function.first_line) != frame.function.first_line:
+                several.add(key)
 
     def name(function: Function, line: int) -> str:
         if not has_source(function.path):
             return function.qualname
-        is_alone = len(functions[function[:2]]) == 1
+        is_alone = not several or function[:2] not in several
         place = f":{line}" if with_lines else "" if is_alone else f":{function.first_line}"
         return f"{function.qualname} ({function.path}{place})"
 

@@ -29,6 +29,7 @@ __all__ = ["MAX_NUMBER", "StackTree", "Weight", "is_number"]
 MAX_NUMBER: Final = 1 << 58
 """No time in nanoseconds and no number of samples reaches this; sums of a few still fit where they are stored."""
 _MAX_PLACE: Final = (1 << 31) - 1
+_FRAME_BITS: Final = 32
 _MAX_THREAD: Final = (1 << 64) - 1
 
 
@@ -68,9 +69,10 @@ class StackTree:
     def __init__(self) -> None:
         self.profile = Profile()
         self.notes: list[tuple[str, str]] = []
+        self._paths: dict[str, str] = {}
         self._functions: dict[Function, Function] = {}
         self._frame_ids: dict[Frame, int] = {}
-        self._node_ids: dict[TreeNode, int] = {}
+        self._node_ids: dict[int, int] = {}  # there may be a million: pairs as keys would take twice the memory
         self._thread_ids: dict[ProfiledThread, int] = {}
 
     def frame(
@@ -88,9 +90,11 @@ class StackTree:
 
         Places that no source can have count as unknown.
         """
-        function = Function(path or UNKNOWN_PATH, name or "(no name)", _place(first_line))
-        function = self._functions.setdefault(function, function)
+        path = path or UNKNOWN_PATH
+        function = Function(self._paths.setdefault(path, path), name or "(no name)", _place(first_line))
         line = _place(line)
+        if line:  # else it is its function's only frame
+            function = self._functions.setdefault(function, function)
         frame = Frame(function, line, max(_place(end_line), line), _column(column), _column(end_column))
         number = self._frame_ids.get(frame)
         if number is None:
@@ -100,11 +104,10 @@ class StackTree:
 
     def node(self, parent: int, frame: int) -> int:
         """Return the number of a frame's node under its caller's node."""
-        node = TreeNode(parent, frame)
-        number = self._node_ids.get(node)
-        if number is None:
-            number = self._node_ids[node] = len(self.profile.nodes)
-            self.profile.nodes.append(node)
+        nodes = self.profile.nodes
+        number = self._node_ids.setdefault(parent << _FRAME_BITS | frame, len(nodes))
+        if number == len(nodes):
+            nodes.append(TreeNode(parent, frame))
         return number
 
     def stack(self, frames: Iterable[int]) -> int:

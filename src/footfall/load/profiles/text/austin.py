@@ -15,8 +15,8 @@ from footfall.errors import FootfallError
 from footfall.formats import COLLECTOR_PATH
 from footfall.load.profiles.opened import OpenedProfile
 from footfall.load.profiles.stack_tree import StackTree, Weight
-from footfall.load.profiles.text.collapsed import StackCache
 from footfall.load.profiles.text.frame_names import parse_place_first
+from footfall.load.profiles.text.recent import RecentFrames, RecentStacks
 
 __all__ = ["INVALID_FRAME", "AustinSamples", "looks_like_austin", "read_austin"]
 
@@ -91,7 +91,7 @@ def read_austin(opened: OpenedProfile) -> Profile:
     Raises FootfallError: `profile-empty`, `profile-without-time`.
     """
     samples = AustinSamples()
-    cache = StackCache()
+    stacks = _Stacks(samples.tree)
     n_unread = 0
     for line in opened.lines():
         if line.startswith(b"#"):
@@ -103,32 +103,65 @@ def read_austin(opened: OpenedProfile) -> Profile:
             n_unread += bool(line.strip())
             continue
         stack, time_us, idle = match.groups()
-        found = cache.get(stack) or _add_stack(samples.tree, stack.decode("utf-8", "replace"))
+        found = stacks.find(stack)
         if found is None:
             n_unread += 1
             continue
-        cache.put(stack, *found)
         n_unread += not samples.add(*found, int(time_us), is_idle=idle == b"1")
     samples.tree.note_unread(n_unread + opened.n_long_lines, "line")
     return samples.tree.finish(_FORMAT, samples.clocks())
 
 
-def _add_stack(tree: StackTree, text: str) -> tuple[int, int] | None:
-    process, thread, *frames = text.split(";")
-    match = _THREAD.fullmatch(thread)
-    if match is None:
-        return None
-    node = 0
-    for each in frames:
-        if each == ":GC:":
-            frame = tree.frame("<gc>", COLLECTOR_PATH)
-        elif each == ":INVALID:":
-            frame = tree.frame(INVALID_FRAME)
-        else:
-            found = parse_place_first(each)
-            frame = tree.frame(each) if found is None else tree.frame(found.name, found.path, found.line)
-        node = tree.node(node, frame)
-    return node, tree.thread(int(process[1:]), _thread_number(match[2]))
+class _Stacks:
+    """The nodes and threads of stacks.
+
+    Samples of one call differ by the line of its innermost frame: the rest is found as one.
+    """
+
+    def __init__(self, tree: StackTree) -> None:
+        self._tree = tree
+        self._callers: RecentStacks[tuple[int, int]] = RecentStacks()
+        self._frames: RecentFrames[bytes] = RecentFrames()
+
+    def find(self, text: bytes) -> tuple[int, int] | None:
+        """Return the numbers of a stack's node and thread; None if the text is none."""
+        callers, semicolon, innermost = text.rpartition(b";")
+        if b";" not in callers:  # of the process and its thread alone
+            callers, semicolon = text, b""
+        key = self._callers.key(callers)
+        found = self._callers.get(key)
+        if found is None:
+            found = self._add_callers(callers)
+            if found is None:
+                return None
+            self._callers.put(key, found)
+        return (self._tree.node(found[0], self._frame(innermost)), found[1]) if semicolon else found
+
+    def _add_callers(self, text: bytes) -> tuple[int, int] | None:
+        process, thread, *frames = text.split(b";")
+        match = _THREAD.fullmatch(thread.decode("utf-8", "replace"))
+        if match is None:
+            return None
+        node = 0
+        for each in frames:
+            node = self._tree.node(node, self._frame(each))
+        return node, self._tree.thread(int(process[1:]), _thread_number(match[2]))
+
+    def _frame(self, text: bytes) -> int:
+        number = self._frames.get(text)
+        if number is None:
+            number = _add_frame(self._tree, text.decode("utf-8", "replace"))
+            self._frames.put(text, number)
+        return number
+
+
+def _add_frame(tree: StackTree, text: str) -> int:
+    if text == ":GC:":
+        return tree.frame("<gc>", COLLECTOR_PATH)
+    if text == ":INVALID:":
+        return tree.frame(INVALID_FRAME)
+    found = parse_place_first(text)
+    return tree.frame(text) if found is None else tree.frame(found.name, found.path, found.line)
 
 
 def _thread_number(text: str) -> int:

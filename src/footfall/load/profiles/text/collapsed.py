@@ -15,8 +15,9 @@ from footfall.analyze.profile.clocks import Clock
 from footfall.load.profiles.opened import OpenedProfile
 from footfall.load.profiles.stack_tree import StackTree, Weight
 from footfall.load.profiles.text.frame_names import NamedFrame, parse_frame, parse_place_first
+from footfall.load.profiles.text.recent import RecentFrames, RecentStacks
 
-__all__ = ["StackCache", "looks_collapsed", "read_collapsed"]
+__all__ = ["looks_collapsed", "read_collapsed"]
 
 FORMAT: Final = "collapsed stacks"
 _MAX_DIGITS: Final = 18
@@ -27,28 +28,6 @@ _PYSPY_THREAD: Final = re.compile(r"thread \((?:(0x[0-9a-fA-F]+)|(\d+))\)(?:: (.
 _PERF_THREAD: Final = re.compile(r"(.+)-(\d+|\?)/(\d+)", re.DOTALL)
 _NO_PYTHON: Final = "(no Python code)"
 """What footfall writes for time when no Python code ran."""
-
-
-class StackCache:
-    """The results for the texts of stacks, as many as fit into a limited memory, since the same ones keep recurring."""
-
-    _MAX_BYTES: Final = 1 << 25
-
-    def __init__(self) -> None:
-        self._found: dict[bytes, tuple[int, int]] = {}
-        self._size = 0
-
-    def get(self, text: bytes) -> tuple[int, int] | None:
-        """Return node and thread, if they are cached."""
-        return self._found.get(text)
-
-    def put(self, text: bytes, node: int, thread: int) -> None:
-        """Store them; if there is no room, forget all others."""
-        self._size += len(text) + 200  # 200 for the entry itself
-        if self._size > self._MAX_BYTES:
-            self._found.clear()
-            self._size = len(text)
-        self._found[text] = (node, thread)
 
 
 def looks_collapsed(head: bytes) -> bool:
@@ -71,7 +50,8 @@ def _split(line: bytes) -> tuple[bytes, int] | None:
 def read_collapsed(opened: OpenedProfile) -> Profile:
     """Read the stacks. Memory use depends on the number of different ones. Raises FootfallError (`profile-empty`)."""
     tree = StackTree()
-    cache = StackCache()
+    stacks: RecentStacks[tuple[int, int]] = RecentStacks()
+    frames: RecentFrames[str] = RecentFrames()
     n_unread = 0
     for line in opened.lines():
         parts = _split(line)
@@ -79,16 +59,17 @@ def read_collapsed(opened: OpenedProfile) -> Profile:
             n_unread += bool(line.strip()) and not line.startswith(b"#")
             continue
         stack, count = parts
-        found = cache.get(stack)
+        key = stacks.key(stack)
+        found = stacks.get(key)
         if found is None:
-            found = _add_stack(tree, stack.decode("utf-8", "replace"))
-            cache.put(stack, *found)
+            found = _add_stack(tree, frames, stack.decode("utf-8", "replace"))
+            stacks.put(key, found)
         n_unread += not tree.add(*found, Weight(samples=count))
     tree.note_unread(n_unread + opened.n_long_lines, "line")
     return tree.finish(FORMAT, {Clock.SAMPLES})
 
 
-def _add_stack(tree: StackTree, text: str) -> tuple[int, int]:
+def _add_stack(tree: StackTree, recent: RecentFrames[str], text: str) -> tuple[int, int]:
     """Return the numbers of a stack's node and thread."""
     frames = text.split(";")
     pid, native_id, name = 0, 0, ""
@@ -112,8 +93,13 @@ def _add_stack(tree: StackTree, text: str) -> tuple[int, int]:
         return 0, thread
     node = 0
     for each in frames:
-        found = (parse_place_first(each) or NamedFrame(each)) if is_tachyon else parse_frame(each)
-        node = tree.node(node, tree.frame(found.name, found.path, found.line))
+        number = None if is_tachyon else recent.get(each)
+        if number is None:
+            found = (parse_place_first(each) or NamedFrame(each)) if is_tachyon else parse_frame(each)
+            number = tree.frame(found.name, found.path, found.line)
+            if not is_tachyon:
+                recent.put(each, number)
+        node = tree.node(node, number)
     return node, thread
 
 

@@ -16,6 +16,7 @@ from footfall.analyze.profile.clocks import Clock
 from footfall.load.profiles.opened import OpenedProfile
 from footfall.load.profiles.stack_tree import StackTree, Weight
 from footfall.load.profiles.text.frame_names import PYTHON_PREFIX, parse_frame, split_place
+from footfall.load.profiles.text.recent import RecentFrames, RecentStacks
 
 __all__ = ["looks_like_perf_script", "read_perf_script"]
 
@@ -38,6 +39,7 @@ _NS_PER_SECOND: Final = 1_000_000_000
 _MAX_SAMPLE_BYTES: Final = 500
 _MAX_NAMES: Final = 1 << 16
 _MAX_FRAMES: Final = 1 << 20
+_MIN_KNOWN: Final = 2  # lines: a sample with a caller
 
 
 def looks_like_perf_script(head: bytes) -> bool:
@@ -65,6 +67,8 @@ class _Sample:
     time_ns: int | None
     frames: list[bytes] = field(default_factory=list)
     """Innermost first."""
+    caller: int = 0
+    """The node of the callers that are not among the frames."""
 
 
 def read_perf_script(opened: OpenedProfile) -> Profile:
@@ -73,9 +77,17 @@ def read_perf_script(opened: OpenedProfile) -> Profile:
     Raises FootfallError (`profile-empty`).
     """
     reader = _Reader()
+    block: list[bytes] = []
     for line in opened.lines():
-        reader.take(line)
-    reader.end_sample()
+        if not line or line.isspace():
+            reader.take_block(block)
+            block.clear()
+        else:
+            block.append(line)
+            if len(block) > _MAX_FRAMES:
+                reader.take_lines(block)
+                block.clear()
+    reader.take_block(block)
     tree = reader.tree
     tree.note_unread(reader.n_unread + opened.n_long_lines, "line")
     if reader.n_other_events:
@@ -93,18 +105,50 @@ class _Reader:
         self.n_other_events = 0
         self.other_events: set[str] = set()
         self._sample: _Sample | None = None
-        self._frames: dict[bytes, int] = {}
+        self._frames: RecentFrames[bytes] = RecentFrames()
+        self._callers: RecentStacks[int] = RecentStacks()
 
-    def take(self, line: bytes) -> None:
-        """Process a line: the first of a sample, a frame, an empty line that ends a sample, or a comment."""
-        if not line.strip():
-            self.end_sample()
-        elif line[:1] == b"#":
-            pass
-        elif line[:1] == b"\t" or self._sample is not None:
-            self._take_frame(line)
+    def take_block(self, lines: list[bytes]) -> None:
+        """Process the lines up to an empty one: most often a sample.
+
+        The addresses of its callers are those of calls, and recur: they are found as one, the innermost frame is not.
+        """
+        if len(lines) > _MIN_KNOWN and self._sample is None and lines[0][:1] not in b"#\t":
+            key = self._callers.key(b"\n".join(lines[2:]))
+            caller = self._callers.get(key)
+            if caller is not None:
+                self._begin_sample(lines[0])
+                lines = lines[1:]
+                if self._sample is not None and not self._sample.frames:
+                    self._sample.caller = caller
+                    lines = lines[:1]
+                self.take_lines(lines)
+            else:
+                self.take_lines(lines)
+                self._note_callers(key, len(lines))
         else:
-            self._begin_sample(line)
+            self.take_lines(lines)
+        self._end_sample()
+
+    def take_lines(self, lines: list[bytes]) -> None:
+        """Process lines that are not empty: the first of a sample, frames, or comments."""
+        for line in lines:
+            if line[:1] == b"#":
+                continue
+            if line[:1] == b"\t" or self._sample is not None:
+                self._take_frame(line)
+            else:
+                self._begin_sample(line)
+
+    def _note_callers(self, key: bytes, n_lines: int) -> None:
+        """Number the callers of the sample, if all lines of its block were its own."""
+        sample = self._sample
+        if sample is None or len(sample.frames) != n_lines - 1 or (self.event or sample.event) != sample.event:
+            return
+        for line in reversed(sample.frames[1:]):
+            sample.caller = self.tree.node(sample.caller, self._number(line))
+        del sample.frames[1:]
+        self._callers.put(key, sample.caller)
 
     def _take_frame(self, line: bytes) -> None:
         if self._sample is not None and _FRAME.fullmatch(line) is not None and len(self._sample.frames) < _MAX_FRAMES:
@@ -112,7 +156,7 @@ class _Reader:
         elif line[:1].isspace():
             self.n_unread += 1
         else:  # a sample without a stack, and no empty line after it
-            self.end_sample()
+            self._end_sample()
             self._begin_sample(line)
 
     def _begin_sample(self, line: bytes) -> None:
@@ -131,10 +175,10 @@ class _Reader:
         if rest and _FRAME.fullmatch(rest) is not None and rest.rstrip().endswith(b")"):
             self._sample.frames.append(rest)  # recorded without stacks
 
-    def end_sample(self) -> None:
+    def _end_sample(self) -> None:
         """Count the completed sample, if there is one."""
         sample, self._sample = self._sample, None
-        if sample is None or not sample.frames:
+        if sample is None or not (sample.frames or sample.caller):
             return
         self.event = self.event or sample.event
         if sample.event != self.event:
@@ -142,7 +186,7 @@ class _Reader:
             if len(self.other_events) < _MAX_NAMES:
                 self.other_events.add(sample.event)
             return
-        node = 0
+        node = sample.caller
         for line in reversed(sample.frames):
             node = self.tree.node(node, self._number(line))
         spent_ns = sample.period if sample.event in _CPU_EVENTS else 0
@@ -156,9 +200,7 @@ class _Reader:
         found = self._frames.get(text)
         if found is None:
             found = self._frame(text.decode("utf-8", "replace"))
-            if len(self._frames) >= _MAX_NAMES:
-                self._frames.clear()
-            self._frames[text] = found
+            self._frames.put(text, found)
         return found
 
     def _frame(self, text: str) -> int:
