@@ -32,6 +32,7 @@ from footfall.session.interrupts import InterruptedBySignal, raising_signals
 from footfall.session.other_environment import PATH_VARIABLE, hook_path, is_in_another, which_tier
 from footfall.session.output import print_message, warn
 from footfall.session.running.recording_processes import is_recording, recording_pids
+from footfall.session.running.repeated_snapshots import repeated_snapshots
 from footfall.session.running.run_limit import RunLimit
 from footfall.session.running.supervise import Ended, run_command
 from footfall.session.unmeasured import why_nothing, why_only_others
@@ -68,13 +69,16 @@ def measure(
     ignored_signal: signal.Signals | None = None,
     max_seconds: float | None = None,
     max_samples: int | None = None,
+    snapshot_seconds: float | None = None,
+    config_file: str | None = None,
 ) -> Measurement:
     """Run a program with its arguments, write its data file (default: the configured one) and show the summary.
 
     `wants_summary` and `came_to_nothing` are called once the exit status is known. `came_to_nothing` may say that the
     command did not begin its actual work: nothing is written then, and an earlier data file stays. `environment` is
     added to ours, and the program starts with `ignored_signal` ignored. After `max_seconds` or `max_samples` (of all
-    processes) it is ended; if it dies of that, the status is 0.
+    processes) it is ended; if it dies of that, the status is 0. Every `snapshot_seconds` the data file is written with what
+    has been recorded, by the configuration of `config_file`.
     With `append` results are added to those in the data file. Without it, a data file of an earlier run is removed
     first, so that it can't be taken for this run's whatever happens.
     Raises FootfallError if the program can't be started or results could not be written.
@@ -87,13 +91,14 @@ def measure(
     load_the_end = functools.partial(_load_the_end, config, is_quiet=is_quiet)
     try:
         limit = RunLimit(directory.path, max_seconds, max_samples)
-        ended = run_command(
-            program,
-            _environment(directory, environment, with_hook=is_foreign),
-            ignored_signal,
-            limit.check_or_none(),
-            load_the_end,
-        )
+        with repeated_snapshots(directory, snapshot_seconds, data_file or config.data_file, config_file):
+            ended = run_command(
+                program,
+                _environment(directory, environment, with_hook=is_foreign),
+                ignored_signal,
+                limit.check_or_none(),
+                load_the_end,
+            )
     except FootfallError:
         remove_run_directory(directory)
         raise

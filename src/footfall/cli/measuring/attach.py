@@ -69,7 +69,7 @@ def check_can_attach() -> None:
     "--async",
     "with_tasks",
     is_flag=True,
-    help="Join the stack of an asyncio task to those of the tasks that await it; count waiting tasks (CPython 3.14+).",
+    help="Join the stack of an asyncio task to those of the tasks that await it; count waiting tasks (CPython 3.12+).",
 )
 @click.option(
     "--pause", is_flag=True, help="Stop the process's threads for each sample: exact, but slows the process down."

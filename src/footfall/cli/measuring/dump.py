@@ -25,7 +25,7 @@ Examples:
 @process_argument
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @click.option("--children", is_flag=True, help="Include its child processes, and theirs.")
-@click.option("--async", "with_tasks", is_flag=True, help="Include asyncio tasks, with their names (CPython 3.14+).")
+@click.option("--async", "with_tasks", is_flag=True, help="Include asyncio tasks, with their names (CPython 3.12+).")
 @click.option("--pause", is_flag=True, help="Stop its threads meanwhile, so that all stacks are from the same moment.")
 def command(pid: int, as_json: bool, children: bool, with_tasks: bool, pause: bool) -> int:
     """Show the stack of every thread of the running process PID: innermost frame first, with source and columns.

@@ -34,6 +34,7 @@ Examples:
   footfall run --no-profile --data-file=unit.cov pytest tests/unit
   footfall run --async server.py                join the stacks of asyncio tasks to those that await them
   footfall run --duration 60 server.py          end it after a minute (`footfall snapshot` does not end it)
+  footfall run --every 60 server.py             `footfall report` in another terminal is never older than a minute
   footfall run -a pytest tests/more             add to .coverage
   footfall run -p pytest tests/unit             write .coverage.HOST.pidN.Xabcdefx, for `footfall combine`
 """
@@ -120,7 +121,7 @@ def _refuse_code(_context: click.Context, _option: click.Parameter, is_given: bo
     "--async",
     "with_tasks",
     is_flag=True,
-    help="Join the stack of an asyncio task to those of the tasks that await it; count waiting tasks (CPython 3.14+).",
+    help="Join the stack of an asyncio task to those of the tasks that await it; count waiting tasks (CPython 3.12+).",
 )
 @click.option(
     "--duration",
@@ -129,6 +130,12 @@ def _refuse_code(_context: click.Context, _option: click.Parameter, is_given: bo
     help="End the command (SIGTERM) after this time; the exit status is then 0.",
 )
 @click.option("--max-samples", type=click.IntRange(min=1), metavar="N", help="End the command after this many samples.")
+@click.option(
+    "--every",
+    type=FiniteRange(min=0.1),
+    metavar="SECONDS",
+    help="Write the data file at this interval with the results so far, so that reports can be made while it runs.",
+)
 @click.option("--context", metavar="LABEL", help="Label for this run in the data file.")
 @click.option("-a", "--append", is_flag=True, help="Add to the data file instead of replacing it.")
 @click.option(
@@ -157,6 +164,7 @@ def command(
     no_cover: bool,
     duration: float | None,
     max_samples: int | None,
+    every: float | None,
     append: bool,
     quiet: bool,
     config_file: str | None,
@@ -173,6 +181,9 @@ def command(
     """
     config = load_config(config_file, quiet, **given)
     _check(config, no_cover, append, concurrency, max_samples)
+    if every is not None and append:
+        text = "With --append the data file keeps what it has until the command ends, so --every can't write it."
+        raise UsageError("append-every", text, "Use `footfall snapshot --every` beside the run.")
     if not quiet:
         _warn(config)
     program = _program(config, arguments, is_module)
@@ -189,6 +200,8 @@ def command(
         ignored_signal=None if save_signal is None else signal.Signals[f"SIG{save_signal}"],
         max_seconds=duration,
         max_samples=max_samples,
+        snapshot_seconds=every,
+        config_file=config_file,
         environment={"COVERAGE_RUN": "true"},  # programs check this to detect coverage.py's `run`
     )
     return end_like(done.status)

@@ -13,6 +13,8 @@ from footfall.config.configuration import Config
 from footfall.errors import FootfallError, UsageError
 from footfall.record.run.directory import RunDirectory, find_unresolved_runs, is_running, open_run_directory
 from footfall.session.finish import run_ended, snapshot_run
+from footfall.session.interrupts import InterruptedBySignal, raising_signals
+from footfall.session.running.supervise import end_like
 from footfall.settings import Settings
 
 __all__ = ["command"]
@@ -58,15 +60,27 @@ def command(
     if every is None:
         _take(directory, settings, config, data_file, quiet)
         return 0
+    try:
+        with raising_signals():
+            return _take_repeatedly(directory, settings, config, data_file, quiet, every)
+    except InterruptedBySignal as interrupted:  # what was begun is not left half written
+        return end_like(-interrupted.number)
+
+
+def _take_repeatedly(
+    directory: RunDirectory, settings: Settings, config: Config, data_file: str, is_quiet: bool, seconds: float
+) -> int:
+    """Take snapshots until the run ends; return the exit status."""
     while True:
         begin = time.monotonic()
         try:
-            _take(directory, settings, config, data_file, quiet)
+            _take(directory, settings, config, data_file, is_quiet)
         except FootfallError as error:
             if error.slug == "run-ended":
                 return 0
-            raise
-        while time.monotonic() - begin < every:
+            if error.slug != "nothing-recorded":  # Python may begin later
+                raise
+        while time.monotonic() - begin < seconds:
             if not is_running(directory.path):
                 return 0
             time.sleep(_POLL_SECONDS)
