@@ -87,6 +87,26 @@ def test_what_a_run_has_recorded_so_far(running: subprocess.Popen[bytes], tmp_pa
 
 
 @pytest.mark.any_python
+def test_a_run_writes_its_data_at_an_interval(tmp_path: pathlib.Path) -> None:
+    """The data file of the run has what ran so far, and in the end all of it; nothing else is left."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    assert "[append-every]" in _call(tmp_path, "run", "--every=9", "-a", "program.py", status=2)
+    words = [*FOOTFALL, "run", "-q", "--every", "0.1", "program.py"]
+    process = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE)
+    _wait_for(tmp_path / ".coverage")
+    assert 7 not in _lines(tmp_path / ".coverage")
+    until = time.monotonic() + 60
+    while 4 not in _lines(tmp_path / ".coverage"):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    (tmp_path / "go on").touch()
+    assert (process.communicate(timeout=60)[1], process.returncode) == (b"", 0)
+    assert {4, 7} <= _lines(tmp_path / ".coverage")
+    left = {path.name for path in tmp_path.iterdir()} - {"__pycache__"}
+    assert left == {"program.py", "begun", "go on", ".coverage", ".footfall"}
+
+
+@pytest.mark.any_python
 def test_several_runs_need_a_choice(running: subprocess.Popen[bytes], tmp_path: pathlib.Path) -> None:
     """Of a run without records yet, and of one whose supervisor is gone, there is nothing to be had."""
     (run,) = (tmp_path / ".footfall" / "runs").iterdir()

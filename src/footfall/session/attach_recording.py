@@ -254,7 +254,7 @@ class _Recording:
             sampler.start(waits=False)
         self._samplers[pid] = sampler
         if sampler.lacks_tasks:
-            self._messages.append(f"process {pid} is sampled without its tasks, which are known on CPython 3.12 and later")
+            self._messages.append(f"process {pid} is sampled without its tasks, which only CPython 3.12+ tells")
         with contextlib.suppress(OSError):
             self._cwds[pid] = os.readlink(f"/proc/{pid}/cwd")
 

@@ -77,8 +77,8 @@ def measure(
     `wants_summary` and `came_to_nothing` are called once the exit status is known. `came_to_nothing` may say that the
     command did not begin its actual work: nothing is written then, and an earlier data file stays. `environment` is
     added to ours, and the program starts with `ignored_signal` ignored. After `max_seconds` or `max_samples` (of all
-    processes) it is ended; if it dies of that, the status is 0. Every `snapshot_seconds` the data file is written with what
-    has been recorded, by the configuration of `config_file`.
+    processes) it is ended; if it dies of that, the status is 0. Every `snapshot_seconds` the data file is written with
+    what has been recorded, by the configuration of `config_file`.
     With `append` results are added to those in the data file. Without it, a data file of an earlier run is removed
     first, so that it can't be taken for this run's whatever happens.
     Raises FootfallError if the program can't be started or results could not be written.
