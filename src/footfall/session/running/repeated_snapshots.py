@@ -1,4 +1,4 @@
-"""`footfall run --every`: `footfall snapshot` in a process of its own, so that no signal to the command waits for it."""
+"""`footfall run --every`: `footfall snapshot` in a process of its own, so that no signal to the command has to wait."""
 
 from __future__ import annotations
 
