@@ -440,6 +440,32 @@ def test_what_can_not_be_shown(tmp_path, capsys, content, slug) -> None:
     assert not (tmp_path / "flame.html").exists()
 
 
+def test_collapsed_stacks_that_begin_as_json_does(tmp_path) -> None:
+    """perf's name for what it has no symbol of, in brackets, does not make a file JSON."""
+    path = tmp_path / "stacks"
+    path.write_text("[unknown] (/usr/bin/python3);main 5\n[vdso];main 2\n")
+    assert read_profile_file(str(path)).n_samples == 7
+
+
+def test_formats_that_count_samples_refuse_times_alone(tmp_path, capsys) -> None:
+    """A profile that has times alone is not written as one without any sample."""
+    written = tmp_path / "a.gecko.json"
+    assert _run("export", str(RECORDED / "py-spy.speedscope.json"), "-o", str(written)) == 3
+    assert "[clock-unknown]" in capsys.readouterr().err
+    assert not written.exists()
+
+
+def test_threads_with_one_id_in_a_trace(tmp_path) -> None:
+    """py-spy names a thread from its second sample on: the stacks of both names are kept apart in the trace."""
+    path = tmp_path / "stacks"
+    path.write_text("thread (7);a;b 3\nthread (7): MainThread;a;c 2\nthread (7): MainThread;d 4\n")
+    profile = read_profile_file(str(path))
+    trace = tmp_path / "trace.json"
+    trace.write_text("".join(render_chrome_trace(profile, Clock.SAMPLES)))
+    found = {";".join(stack): cost.samples for stack, cost in collapse_stacks(read_profile_file(str(trace)))}
+    assert found == {"a;b": 3, "a;c": 2, "d": 4}
+
+
 def test_trace_that_ends_early(tmp_path) -> None:
     """Of a list of events that a killed program left, all that are whole count, and calls end with the last of them."""
     path = tmp_path / "trace.json"

@@ -125,6 +125,9 @@ def _render(profile: Profile, format_: str, chosen: Clock | None, lines: bool) -
 
         return render_pprof(profile)
     if format_ == "gecko":
+        if Clock.SAMPLES not in known_clocks(profile):
+            text = "The Firefox Profiler counts samples, and the profile has times without them."
+            raise FootfallError("clock-unknown", text, "Choose another format.")
         from footfall.report.profile.gecko import render_gecko
 
         return [render_gecko(profile)]

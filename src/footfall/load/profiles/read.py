@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,8 @@ _READ: Final = (
 )
 _STREAMS: Final = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_JSON: Final = re.compile(rb'\s*(?:\{\s*(?:["}]|\Z)|\[\s*(?:[\]{"\[0-9-]|true|false|null|\Z))')
+"""The beginning of an object or an array, which `[unknown];main 5` is not."""
 
 
 def is_data_file(path: str) -> bool:
@@ -73,7 +76,7 @@ def _find_reader(opened: OpenedProfile) -> Callable[[OpenedProfile], Profile] | 
         return lambda content: tachyon.read_tachyon(content.read_whole())
     if pstats.looks_like_pstats(head):
         return lambda content: pstats.read_pstats(content.read_whole())
-    if head.removeprefix(_BYTE_ORDER_MARK).lstrip()[:1] in (b"{", b"["):
+    if _JSON.match(head.removeprefix(_BYTE_ORDER_MARK)):
         return _read_json
     if pprof.looks_like_pprof(head):
         return lambda content: pprof.read_pprof(content.read_whole())

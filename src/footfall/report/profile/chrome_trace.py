@@ -26,8 +26,9 @@ def render_chrome_trace(profile: Profile, clock: Clock = Clock.WALL) -> Iterator
     head = {"otherData": {"exporter": f"footfall {VERSION}", "clock": clock.value}, "displayTimeUnit": "ms"}
     yield f'{_json(head)[:-1]},"traceEvents":['
     separator = ""
+    ends_ns: dict[tuple[int, int], int] = {}
     for number in range(len(profile.threads)):
-        for event in _events(profile, number, clock):
+        for event in _events(profile, number, clock, ends_ns):
             yield f"{separator}{_json(event)}"
             separator = ",\n"
     yield "]}\n"
@@ -37,14 +38,18 @@ def _json(value: object) -> str:
     return render_json(value, separators=(",", ":"))
 
 
-def _events(profile: Profile, number: int, clock: Clock) -> Iterator[dict[str, object]]:
+def _events(
+    profile: Profile, number: int, clock: Clock, ends_ns: dict[tuple[int, int], int]
+) -> Iterator[dict[str, object]]:
+    """Yield a thread's events. Sums of threads with one id (one that got a name later) follow one another."""
     thread = profile.threads[number]
+    track = (thread.pid, thread.native_id)
     place: dict[str, object] = {"pid": thread.pid, "tid": thread.native_id}
     if thread.name:
         yield {"ph": "M", "name": "thread_name", **place, "args": {"name": thread.name}}
     open_frames: list[int] = []
     end_ns = 0
-    for stack, start_ns, spent_ns in _spans(profile, number, clock):
+    for stack, start_ns, spent_ns in _spans(profile, number, clock, ends_ns.get(track, 0)):
         n_kept = 0
         if start_ns == end_ns:
             while n_kept < min(len(stack), len(open_frames)) and stack[n_kept] == open_frames[n_kept]:
@@ -57,6 +62,7 @@ def _events(profile: Profile, number: int, clock: Clock) -> Iterator[dict[str, o
         end_ns = start_ns + spent_ns
     for _ in open_frames:
         yield {"ph": "E", **place, "ts": end_ns / _NS_PER_US}
+    ends_ns[track] = max(ends_ns.get(track, 0), end_ns)
 
 
 def _described(profile: Profile, number: int) -> dict[str, object]:
@@ -68,8 +74,8 @@ def _described(profile: Profile, number: int) -> dict[str, object]:
     return described
 
 
-def _spans(profile: Profile, number: int, clock: Clock) -> Iterator[tuple[list[int], int, int]]:
-    """Yield stacks (outermost frame first) with start and length in nanoseconds."""
+def _spans(profile: Profile, number: int, clock: Clock, at: int) -> Iterator[tuple[list[int], int, int]]:
+    """Yield stacks (outermost frame first) with start and length in nanoseconds; sums are placed from `at` on."""
     timeline = profile.timelines.threads.get(number)
     if timeline is not None and clock is Clock.WALL:
         at = timeline.start_ns
@@ -84,7 +90,6 @@ def _spans(profile: Profile, number: int, clock: Clock) -> Iterator[tuple[list[i
     for (node, thread, _), cost in profile.costs.items():
         if thread == number and node:
             own[node] = own.get(node, 0) + read(cost) * unit
-    at = 0
     for node in _depth_first(profile, own):
         if own.get(node):
             yield frames_above(profile, node)[::-1], at, own[node]
