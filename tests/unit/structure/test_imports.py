@@ -27,6 +27,7 @@ ALWAYS_THERE = {
     "sys", "os", "io", "atexit", "codecs", "builtins", "marshal", "time", "posix", "errno", "gc", "itertools", "_ast",
     "_imp", "_io", "_md5", "_signal", "_thread", "_warnings", "_weakref", "_frozen_importlib",
     "_frozen_importlib_external", "zipimport", "__future__",
+    "_functools",  # built in; on CPython 3.11 to 3.13 without the C core
     "_xxsubinterpreters",  # built in; on CPython 3.11 and 3.12 without the C core
     "_posixsubprocess",  # built in from CPython 3.14 on; before, one small library that subprocess needs
 }  # fmt: skip

@@ -1,9 +1,9 @@
 """The probes engine's hooks into CPython without the C core.
 
 A statement's probe is a store into the mapping of the record file: `segment[number] = 1`, which calls no Python. The
-import system and pytest run code with probes. Everything else that runs a measured file's code is traced: the main
-script, which the interpreter compiles unseen, and what is given to `exec`, whose wrapper would be a frame more in the
-program's tracebacks. An audit hook tells of such code before it runs.
+import system and pytest run code with probes, and an audit hook runs it in place of the main script. Everything else
+that runs a measured file's code is traced: what is given to `exec`, whose wrapper would be a frame more in the
+program's tracebacks. The audit hook tells of such code before it runs.
 """
 
 import _thread
@@ -15,7 +15,9 @@ from footfall.files import is_file, read_file
 from footfall.observe.engines.plain_code import NoRoomForProbesError
 from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.pure.contexts import EventsByContext
+from footfall.observe.pure.probes.changes import Changes, Number
 from footfall.observe.pure.probes.events import Areas, Comparable, are_contexts_expected
+from footfall.observe.pure.probes.main_script import MainScript
 from footfall.observe.pure.probes.marshal_hooks import hook_marshal
 from footfall.observe.pure.recorder import PureRecorder
 from footfall.observe.pure.segments import Segment
@@ -46,20 +48,11 @@ _FRAMES = 100
 """How many frames what hooks do takes at most, where it is not instrumenting itself."""
 
 
-class Number(int):
-    """The number of a probe in armed code: no constant of the program has its type. It can't be marshalled."""
-
-    __slots__ = ()
-
-    def __reduce__(self) -> "tuple[type, tuple[int]]":
-        return int, (int(self),)
-
-
 _EVENT = Number(1)
 
 
 class Mark(Comparable):
-    """As `Comparable`, with numbers of their own type."""
+    """As `Comparable`, with numbers of their own type, and no others."""
 
     __slots__ = ()
 
@@ -67,7 +60,9 @@ class Mark(Comparable):
         if type(other) is Number:
             self.events[other] = 1
             return False
-        return Comparable.__eq__(self, other)
+        if type(other) is tuple and (not other or type(other[0]) is not Number):
+            return False
+        return type(other) is not int and Comparable.__eq__(self, other)
 
     __hash__ = Comparable.__hash__
 
@@ -99,6 +94,7 @@ def arm_function(settings: "Settings") -> "Arm":
     recorder.on_switch(areas.flush)
     os.register_at_fork(after_in_child=areas.after_fork)
     hook_marshal((Segment, EventsByContext), Mark, Number)
+    changes = Changes.current = Changes((Segment, EventsByContext, Mark))
     known: dict[tuple[str, str], tuple[Any, Mark, int]] = {}
 
     def arm(code: "CodeType", where: "Where") -> "CodeType":
@@ -119,7 +115,9 @@ def arm_function(settings: "Settings") -> "Arm":
                     else:
                         events, start = places.of(begin(None)[1])
                     known[key] = events, Mark(events, constant), start
-                return _armed(code, *known[key])
+                armed = _armed(code, *known[key])
+                changes.expect(armed)
+                return armed
         return code
 
     return arm
@@ -230,22 +228,36 @@ def hook_compile(probes: "Probes") -> None:
 
 
 def hook_main(probes: "Probes") -> None:
-    """Trace what runs without probes, the main script above all."""
+    """Give the main script probes, and trace what else runs without."""
     settled: set[str] = set()
+    main = MainScript(probes.code_for_main)
+    changes = Changes.current
+    assert changes is not None
 
-    def trace(code: "CodeType") -> None:
+    def has_other_code(code: "CodeType") -> bool:
+        """Return whether other code will run in place of this; otherwise trace it if it is a measured module's."""
         filename = code.co_filename
         if code.co_name != "<module>" or filename[:1] == "<" or filename in settled or has_probes(code):
-            return
+            return False
+        if unseen(main.prepare, code):
+            return True
         settled.add(filename)
         unseen(probes.trace_plain_code, filename, _namespace())
+        return False
 
     def footfall_audit(event: str, arguments: "tuple[Any, ...]") -> None:
-        if event == "exec" and type(arguments[0]) is _CODE:
-            try:
-                trace(arguments[0])
-            except Exception as error:  # ours: an error here would keep the program from running the code
-                pass_on(error)
+        try:
+            if event == "exec":
+                if type(arguments[0]) is _CODE and not has_other_code(arguments[0]):
+                    changes.look_at(arguments[0])
+            elif event == "function.__new__":
+                changes.look_at(arguments[0])
+            elif event == "object.__setattr__" and arguments[1] == "__code__":
+                changes.look_at(arguments[2])
+            elif event == "cpython.run_file":
+                main.expect(arguments[0])
+        except Exception as error:  # ours: an error here would keep the program from running the code
+            pass_on(error)
 
     sys.addaudithook(footfall_audit)
     script = sys.argv[0] if sys.argv else ""

@@ -5,11 +5,10 @@ forked from it, get the code with probes when they read it back. Values that can
 """
 
 import marshal
-import sys
 
 from footfall.observe.pure.hidden import hidden_applevel
+from footfall.observe.pure.probes.bytecode import Opcodes, runs_of_constants
 from footfall.own_builtins import keep_builtins
-from footfall.pythons import traced_opcodes
 
 keep_builtins(globals())
 
@@ -24,18 +23,6 @@ __all__ = ["hook_marshal"]
 _CODE = type((lambda: 0).__code__)
 _CACHE = 0
 """Follows instructions on CPython; never the number of one that is executed."""
-
-
-def _opcodes() -> "tuple[int, int, int, int]":
-    """Return the numbers of NOP, STORE_SUBSCR, LOAD_CONST and EXTENDED_ARG."""
-    if sys.implementation.name == "pypy":
-        rows = traced_opcodes()
-        return rows["nop"], rows["store_subscr"], rows["load_const"], rows["extended_arg"]
-    # each code begins with RESUME; in the last one, every name takes LOAD_NAME and POP_TOP
-    nothing = compile("pass\npass", "", "exec", dont_inherit=True).co_code
-    store = compile("'a'['b'] = 'c'", "", "exec", dont_inherit=True).co_code
-    names = compile("\n".join(f"a{number}" for number in range(257)), "", "exec", dont_inherit=True).co_code
-    return nothing[2], store[8], store[2], names[2 + 256 * 4]
 
 
 def hook_marshal(events_types: tuple[type, ...], comparable_type: type, number_type: type | None = None) -> None:
@@ -106,7 +93,7 @@ class _Probes:
         self._events_types = events_types
         self._comparable_type = comparable_type
         self._number_type = number_type
-        self._opcodes: tuple[int, int, int, int] | None = None
+        self._opcodes: Opcodes | None = None
         # By file, since equal code may come from several files.
         self._originals: dict[tuple[str, CodeType], CodeType] = {}
         self._files: set[str] = set()
@@ -122,9 +109,9 @@ class _Probes:
         if all(copy is constant for copy, constant in zip(copies, constants, strict=True)):
             return code
         if self._opcodes is None:
-            self._opcodes = _opcodes()
+            self._opcodes = Opcodes()
         events = [at for at, constant in enumerate(constants) if type(constant) in self._events_types]
-        bytecode = _without_stores(code.co_code, events[0], *self._opcodes) if events else code.co_code
+        bytecode = _without_stores(code.co_code, events[0], self._opcodes) if events else code.co_code
         copy = code.replace(co_consts=copies, co_code=bytecode)
         self._originals[code.co_filename, copy] = code
         self._files.add(code.co_filename)
@@ -145,29 +132,16 @@ class _Probes:
         return self._originals.get((code.co_filename, code), code)
 
 
-def _without_stores(bytecode: bytes, events: int, nop: int, store: int, load: int, extended: int) -> bytes:
+def _without_stores(bytecode: bytes, events: int, opcodes: Opcodes) -> bytes:
     """Return bytecode that stores nothing into the constant number `events`.
 
     A store is three LOAD_CONST (the value, the constant, the probe's number) and STORE_SUBSCR.
     """
     changed = bytearray(bytecode)
-    loads: list[tuple[int, int]] = []  # the last instructions, if they load constants: the offset of each, its argument
-    argument = begin = 0
-    for at in range(0, len(bytecode), 2):
-        opcode = bytecode[at]
-        argument = argument << 8 | bytecode[at + 1]
-        if opcode == extended:
-            continue
-        if opcode == load:
-            loads.append((begin, argument))
-        else:
-            if opcode == store and len(loads) >= 3 and loads[-2][1] == events:
-                start = loads[-3][0]
-                end = at + 2
-                while end < len(bytecode) and bytecode[end] == _CACHE:
-                    end += 2
-                changed[start:end] = bytes((nop, 0)) * ((end - start) // 2)
-            loads.clear()
-        argument = 0
-        begin = at + 2
+    for loads, follows, at in runs_of_constants(bytecode, opcodes):
+        if follows == opcodes.store and len(loads) >= 3 and loads[-2][1] == events:
+            start, end = loads[-3][0], at + 2
+            while end < len(bytecode) and bytecode[end] == _CACHE:
+                end += 2
+            changed[start:end] = bytes((opcodes.nop, 0)) * ((end - start) // 2)
     return bytes(changed)
