@@ -1,8 +1,11 @@
 """Programs whose expressions nest as deep as the compiler takes them, and that import with a stack nearly full."""
 
+import sys
+
 import pytest
 
 from engines import Measured, each_engine, measured
+from footfall.analyze.resolve import resolve
 from marked import write_program
 
 __all__ = ["measured"]
@@ -32,11 +35,12 @@ def test_long_chains_and_sums(measured: Measured, size: tuple[int, int]) -> None
     write_program(measured.work / "child.py", _deep(*size))
     done = measured.run("import child\n" + _deep(*size).replace("    ", "", 1).replace("\n    ", "\n"))
     bare = measured.run_bare()
-    assert done.stdout == bare.stdout and bare.stderr == ""
-    # traced where no thread can have more room
-    slugs = ["nested-too-deeply"] if measured.engine.is_pure and measured.engine.name == "probes" else []
-    assert [line for line in done.stderr.splitlines() if not any(slug in line for slug in slugs)] == []
+    assert (done.stdout, done.stderr) == (bare.stdout, bare.stderr)
     assert done.stdout.count(" 1000\n") == 2
+    # 3.12 has a fixed limit of its own for C, which only the core can raise: traced there
+    is_traced = measured.engine.is_pure and measured.engine.name == "probes" and sys.version_info[:2] == (3, 12)
+    slugs = ["nested-too-deeply"] if is_traced else []
+    assert {slug for slug, _ in resolve(measured.run_directory).messages} == set(slugs)
     measured.check_marks(*slugs)
 
 
