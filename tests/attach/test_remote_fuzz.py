@@ -14,4 +14,4 @@ def test_damaged_memory_is_harmless() -> None:
     """No crash, no hang, no error but footfall's own, whatever the target's structures say."""
     from remote_fuzz import fuzz
 
-    assert fuzz(4.0, 20_000) > 10
+    fuzz(4.0, 20_000, at_least=20)

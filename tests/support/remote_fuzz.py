@@ -62,7 +62,7 @@ def sdéep_naïve(n):
         for _ in count(60): time.sleep(1000)
 sdéep_naïve(40)
 """
-HAS_TASKS = sys.version_info >= (3, 14)
+HAS_TASKS = sys.version_info >= (3, 12)
 WORDS = (
     0,
     1,
@@ -187,14 +187,14 @@ def look(target: Target, directory: str) -> None:
     os.unlink(path)
 
 
-def fuzz(seconds: float, seed: int) -> int:
-    """Damage and read, over and over. Returns the number of rounds."""
+def fuzz(seconds: float, seed: int, at_least: int = 0) -> int:
+    """Damage and read, over and over, `at_least` so often. Returns the number of rounds."""
     target = Target()
     rounds = 0
     end = time.monotonic() + seconds
     try:
         with tempfile.TemporaryDirectory() as directory:
-            while time.monotonic() < end:
+            while rounds < at_least or time.monotonic() < end:
                 rng = random.Random(seed + rounds)
                 target.damage(rng)
                 try:

@@ -239,8 +239,16 @@ def test_wall_time_is_called_so() -> None:
 
 def _two_of_a_name(first: int, second: int, first_ms: int, second_ms: int) -> Profile:
     """A property and its setter, of one name, that begin at two lines."""
+    return profile_of(*_pair_of_a_name(first, second, first_ms, second_ms))
+
+
+def _pair_of_a_name(first: int, second: int, first_ms: int, second_ms: int) -> list[tuple[list[tuple[Function, int]], int]]:
     getter, setter = (Function("/p/a.py", "C.value", line) for line in (first, second))
-    return profile_of(([(getter, first + 1)], first_ms), ([(setter, second + 1)], second_ms))
+    return [([(getter, first + 1)], first_ms), ([(setter, second + 1)], second_ms)]
+
+
+OTHERS = [([(Function("/p/a.py", f"other_{number}", 1), 2)], 500) for number in range(10)]
+"""What did not change, and so tells how much runs differ."""
 
 
 SAME_NAME = {
@@ -260,9 +268,9 @@ def test_changes_of_functions_with_one_name(
     def numbers(profile: Profile):
         return numbers_of_report(None, profile, times_of_functions(profile), {})
 
-    before = numbers(_two_of_a_name(10, 20, 500, 400))
+    before = numbers(profile_of(*_pair_of_a_name(10, 20, 500, 400), *OTHERS))
     for earlier in (before, numbers_from_json(json.loads(json.dumps(numbers_to_json(before))))):
-        changes = changes_payload(earlier, numbers(_two_of_a_name(*now)), {}, "")
+        changes = changes_payload(earlier, numbers(profile_of(*_pair_of_a_name(*now), *OTHERS)), {}, "")
         found = [(row[0], row[2], row[4], row[5]) for row in changes["functions"]] if changes else []
         assert found == expected
 
