@@ -9,7 +9,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -68,6 +67,8 @@ def counted_calls(step: Callable[[], object]) -> int:
 
 def peak_bytes(step: Callable[[], object]) -> int:
     """How much memory Python's objects take in a step, at most."""
+    import tracemalloc  # PyPy has none
+
     tracemalloc.start()
     try:
         step()

@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Opcodes", "runs_of_constants"]
 
+_PYPY = traced_opcodes() if sys.implementation.name == "pypy" else None  # now: later, the program's finders would be asked
+
 
 class Opcodes:
     """The numbers of NOP, STORE_SUBSCR, LOAD_CONST and EXTENDED_ARG in this interpreter."""
 
     def __init__(self) -> None:
-        if sys.implementation.name == "pypy":
-            rows = traced_opcodes()
+        if _PYPY is not None:
             self.nop, self.store, self.load, self.extended = (
-                rows[name] for name in ("nop", "store_subscr", "load_const", "extended_arg")
+                _PYPY[name] for name in ("nop", "store_subscr", "load_const", "extended_arg")
             )
             return
         # each code begins with RESUME; in the last one, every name takes LOAD_NAME and POP_TOP
