@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Opcodes", "runs_of_constants"]
 
-_PYPY = traced_opcodes() if sys.implementation.name == "pypy" else None  # now: later, the program's finders would be asked
+_PYPY = traced_opcodes() if sys.implementation.name == "pypy" else None  # later the finders could be the program's
 
 
 class Opcodes:
