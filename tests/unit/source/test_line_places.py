@@ -242,7 +242,9 @@ def _two_of_a_name(first: int, second: int, first_ms: int, second_ms: int) -> Pr
     return profile_of(*_pair_of_a_name(first, second, first_ms, second_ms))
 
 
-def _pair_of_a_name(first: int, second: int, first_ms: int, second_ms: int) -> list[tuple[list[tuple[Function, int]], int]]:
+def _pair_of_a_name(
+    first: int, second: int, first_ms: int, second_ms: int
+) -> list[tuple[list[tuple[Function, int]], int]]:
     getter, setter = (Function("/p/a.py", "C.value", line) for line in (first, second))
     return [([(getter, first + 1)], first_ms), ([(setter, second + 1)], second_ms)]
 
