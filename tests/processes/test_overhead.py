@@ -73,7 +73,7 @@ def test_failures_are_reported_with_their_last_lines(
     script.write_text(text)
     done = footfall("overhead", "--rounds=1", *options, script, cwd=script.parent)
     assert done.returncode == 3
-    assert reported in done.stderr and "a word on it" in done.stderr and f"[{slug}]" in done.stderr
+    assert reported in done.stderr and "\n  a word on it\n" in done.stderr and f"[{slug}]" in done.stderr
     assert done.stdout == ""
     assert list((tmp_path / "tmp").iterdir()) == [] and list(script.parent.iterdir()) == [script]
 

@@ -27,6 +27,7 @@ from footfall.record.run.directory import (
     settings_from_config,
 )
 from footfall.session.measure import STARTS_COVERAGE
+from footfall.session.output import print_message
 from footfall.session.target import find_interpreter
 
 __all__ = ["BARE", "Overhead", "Sample", "Spent", "measure_overhead"]
@@ -161,12 +162,14 @@ class _Runner:
             status, spent = _run_timed(command, environment, output)
             if status and not self._may_fail:
                 what = f"The command ended with status {status} ({name})."
-                raise FootfallError("command-failed", what, f"--ignore-status measures it all the same.{_tail(output)}")
+                _show_last_lines(output)
+                raise FootfallError("command-failed", what, "--ignore-status measures it all the same.")
             if self._status is None:
                 self._status = status
             if status != self._status:
                 what = f"The command ended with status {status} with {name}, and with {self._status} {BARE}."
-                raise FootfallError("overhead-differs", what, f"Compare commands that end alike.{_tail(output)}")
+                _show_last_lines(output)
+                raise FootfallError("overhead-differs", what, "Compare commands that end alike.")
         return spent
 
     def _results(self, run_directory: Path, config: Config, folder: Path) -> Spent:
@@ -227,11 +230,14 @@ def _cpu_ns(seconds: float) -> int:
     return round(seconds * _NS_PER_SECOND)
 
 
-def _tail(output: BinaryIO) -> str:
-    """Return the last lines that a command wrote, to follow a message."""
+def _show_last_lines(output: BinaryIO) -> None:
+    """Show what a command wrote last, ahead of a message about it."""
     output.seek(0)
     lines = output.read().decode("utf-8", "replace").splitlines()[-_SHOWN_LINES:]
-    return "".join(f"\n  {line}" for line in ["Its last lines:", *lines]) if lines else ""
+    if lines:
+        print_message("footfall: The command's last lines:")
+    for line in lines:
+        print_message(f"  {line}")
 
 
 @contextlib.contextmanager
