@@ -102,15 +102,19 @@ def _source_page(site: pathlib.Path) -> pathlib.Path:
     return page
 
 
+FILES = "section:not(.gil) table.sorted"
+"""The overview's table of files; the other is that of threads."""
+
+
 def test_the_overview_sorts_and_filters(browser, site) -> None:
     """Columns sort both ways by click, the box and the list of states choose rows, `f` goes to the box."""
     _open(browser, site / "index.html")
-    names = "section table.sorted tbody td:first-child"
+    names = f"{FILES} tbody td:first-child"
     assert _texts(browser, names) == ["shop/</script><i>helper.py".replace("/script", "_script"), "shop/invoice.py"]
-    heads = {head.text.rstrip(" ↑↓"): head for head in _all(browser, "table.sorted th button")}
+    heads = {head.text.rstrip(" ↑↓"): head for head in _all(browser, f"{FILES} th button")}
     heads["Statements"].click()
     assert _texts(browser, names)[0] == "shop/invoice.py"
-    assert _all(browser, "th[aria-sort=descending]")[0].text.startswith("Statements")
+    assert _all(browser, f"{FILES} th[aria-sort=descending]")[0].text.startswith("Statements")
     heads["Statements"].click()
     assert _texts(browser, names)[-1] == "shop/invoice.py"
     _press(browser, "f")
@@ -122,7 +126,7 @@ def test_the_overview_sorts_and_filters(browser, site) -> None:
 def test_the_overview_shows_totals_of_directories(browser, site) -> None:
     """A directory's row has the sums of its files; its name opens them in the table of files."""
     _open(browser, site / "index.html")
-    row = "section table.sorted tbody td"
+    row = f"{FILES} tbody td"
     files = [int(_texts(browser, row)[k]) for k in (1, len(_texts(browser, row)) // 2 + 1)]
     browser.execute_script("""
         const select = document.querySelector("select[aria-label='Rows of the table']");
@@ -131,7 +135,7 @@ def test_the_overview_shows_totals_of_directories(browser, site) -> None:
     assert _texts(browser, row)[:2] == ["shop/", str(sum(files))]
     assert "1 of 1 directory" in browser.find_element("css selector", "body").text
     _all(browser, f"{row} button")[0].click()
-    assert len(_texts(browser, "section table.sorted tbody tr")) == 2
+    assert len(_texts(browser, f"{FILES} tbody tr")) == 2
     assert browser.switch_to.active_element.get_attribute("value") == "shop/"
 
 
@@ -516,7 +520,7 @@ def test_a_site_of_a_profile_alone(browser, tmp_path) -> None:
     assert not caught.value.code
     _open(browser, tmp_path / "site" / "index.html")
     assert [tile.splitlines()[1] for tile in _texts(browser, ".tile")] == ["of CPU time", "tests"]
-    assert _texts(browser, "main h2") == ["Hottest functions"]
+    assert _texts(browser, "main h2") == ["Hottest functions", "Waiting for the GIL"]
     assert _texts(browser, "main h3") == ["In libraries and the interpreter"]
     assert [text.split()[0] for text in _texts(browser, ".hot li")] == ["Invoice.total", "dumps"]
     assert "covered" not in browser.find_element("tag name", "main").text
