@@ -38,9 +38,9 @@ def fold_imports(profile: Profile, is_file: Callable[[str], bool]) -> Profile:
     `is_file` says whether a path is a file, which is needed for the names of packages.
     """
     machinery, site = machinery_frames(profile.frames), site_frames(profile.frames)
-    texts = executed_texts(profile.frames)
     if not machinery and not site:
         return profile
+    texts = executed_texts(profile.frames)
     folded = _Folded(profile, is_file)
     numbers = [0]
     for node in profile.nodes[1:]:

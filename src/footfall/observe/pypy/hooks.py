@@ -14,7 +14,7 @@ from _cffi_backend import FFI  # type: ignore[import-untyped]
 from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.pure.children import wrap as look_alike
 from footfall.observe.pure.contexts import EventsByContext
-from footfall.observe.pure.probes.events import Areas, Comparable, are_contexts_expected
+from footfall.observe.pure.probes.events import Areas, Comparable
 from footfall.observe.pure.probes.marshal_hooks import hook_marshal
 from footfall.observe.pure.recorder import PureRecorder
 from footfall.own_builtins import keep_builtins
@@ -79,13 +79,7 @@ def arm_function(settings: "Settings") -> "Arm":
                     header = read_header(constant)
                     if header is None:
                         return code  # the program's own text
-                    begin = areas.beginner(code.co_filename, where, constant, header[1])
-                    if callable(where):
-                        events = areas.asking(begin, header[1])
-                    elif are_contexts_expected():
-                        events = areas.asking(begin, header[1]).begun()
-                    else:
-                        events = begin(None)[1]
+                    events = areas.events_of(code.co_filename, where, constant, header[1])
                     known[key] = (events, Comparable(events, constant))
                     note_armed(events, constant, code.co_filename)
                 return _with_captures(with_events(code, *known[key]))

@@ -115,8 +115,7 @@ class LateProbes:
         read = read_header(header)
         if found is None and read is not None and self._areas is not None and self._scope is not None:
             n_probes = read[1]
-            begin = self._areas.beginner(filename, self._scope.decide, header, n_probes)
-            events = self._areas.asking(begin, n_probes)
+            events = self._areas.events_of(filename, self._scope.decide, header, n_probes)
             found = self._modules[header, filename] = events, hooks.Comparable(events, header), n_probes
             self._own.add(id(events))
             hooks.note_armed(events, header, filename)

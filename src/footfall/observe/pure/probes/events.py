@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     ArrayOver = Callable[[Any, int, int], Any]
 
-__all__ = ["Areas", "Comparable", "are_contexts_expected"]
+__all__ = ["Areas", "Comparable"]
 
 
 class Comparable:
@@ -88,14 +88,18 @@ class Areas:
 
         return begin
 
-    def asking(self, begin: "Begin", n_probes: int) -> EventsByContext:
-        """Return the events of a module if contexts are expected: each event is attributed when it is stored.
+    def events_of(self, filename: str, where: "Where", header: str, n_probes: int) -> "Any":
+        """Return what a module's probes store into: its events in the record file, as `array_over` returned them.
 
-        The same is done for a module that only finds out when it runs whether it is measured.
+        If contexts are expected, it is what attributes each event when it is stored. The same is done for a module that
+        only finds out when it runs whether it is measured.
         """
+        begin = self.beginner(filename, where, header, n_probes)
+        if not callable(where) and not _are_contexts_expected():
+            return begin(None)[1]
         asking = EventsByContext(self._recorder, begin, n_probes)
         self._asking.append(asking)
-        return asking
+        return asking if callable(where) else asking.begun()
 
     def adopt(self, events: EventsByContext, begin: "Begin") -> None:
         """Record in this record file what those of an earlier one get from now on."""
@@ -132,6 +136,6 @@ def _find_events(events: bytes) -> list[int]:
     return found
 
 
-def are_contexts_expected() -> bool:
+def _are_contexts_expected() -> bool:
     contexts = sys.modules.get("footfall.observe.contexts")  # not imported here: hardly any program has contexts
     return contexts is not None and contexts.are_expected

@@ -16,7 +16,7 @@ from footfall.observe.engines.plain_code import NoRoomForProbesError
 from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.pure.contexts import EventsByContext
 from footfall.observe.pure.probes.changes import Changes, Number
-from footfall.observe.pure.probes.events import Areas, Comparable, are_contexts_expected
+from footfall.observe.pure.probes.events import Areas, Comparable
 from footfall.observe.pure.probes.main_script import MainScript
 from footfall.observe.pure.probes.marshal_hooks import hook_marshal
 from footfall.observe.pure.recorder import PureRecorder
@@ -105,15 +105,10 @@ def arm_function(settings: "Settings") -> "Arm":
                     header = read_header(constant)
                     if header is None:
                         return code  # the program's own text
-                    begin = areas.beginner(code.co_filename, where, constant, header[1])
-                    events: Any
+                    events = areas.events_of(code.co_filename, where, constant, header[1])
                     start = 0
-                    if callable(where):
-                        events = areas.asking(begin, header[1])
-                    elif are_contexts_expected():
-                        events = areas.asking(begin, header[1]).begun()
-                    else:
-                        events, start = places.of(begin(None)[1])
+                    if type(events) is memoryview:
+                        events, start = places.of(events)
                     known[key] = events, Mark(events, constant), start
                 armed = _armed(code, *known[key])
                 changes.expect(armed)
