@@ -20,6 +20,7 @@ PROGRAM = """\
 import gc, os, threading, time, warnings
 from footfall import switch_context as switch
 warnings.simplefilter("error")
+gc.set_threshold(10)
 
 class Left:
     def __init__(self): self.me = self

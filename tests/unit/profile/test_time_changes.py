@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import random
+import subprocess
+import sys
 
 import pytest
 
@@ -73,3 +76,28 @@ def test_one_function_is_compared_by_its_runs() -> None:
     found = changed_times(averaged(before), averaged(now))
     assert (found.is_decided, len(found.changes)) == (True, 1)
     assert not changed_times(averaged(before[:3]), averaged(before[3:])).changes
+
+
+ANY_ORDER = """
+import random
+from test_time_changes import changed_times, draw
+chance = random.Random(9)
+expected = [chance.uniform(20, 200) for _ in range(40)]
+print(changed_times(draw(chance, expected, 0.1), draw(chance, expected, 0.1)))
+"""
+
+
+def test_every_process_finds_the_same() -> None:
+    """To the last digit: the order in which sets of names are iterated, which differs between processes, does not count."""
+    folder = os.path.dirname(__file__)
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", ANY_ORDER],
+            env={**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": folder},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in range(4)
+    }
+    assert len(found) == 1

@@ -4,6 +4,7 @@ It belongs to the thread that samples, alone. A failure ends the log; the reason
 """
 
 import os
+import posix
 import sys
 import time
 from _struct import pack_into
@@ -29,7 +30,8 @@ from footfall.formats import (
     SAMPLE_THREAD,
     SAMPLE_TIME_AT,
 )
-from footfall.observe.pure.segments import SegmentLog, sized
+from footfall.observe.pure.collector import make_room, pause, resume
+from footfall.observe.pure.segments import SegmentLog, fill_file, sized
 from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
@@ -155,10 +157,43 @@ class PureSampleLog:
             return None
 
 
-def _create(directory: str) -> SegmentLog:
+class _EnlargedLog(SegmentLog):
+    """A log that is one mapping, enlarged where the system can do so (mremap of Linux).
+
+    Making another mapping gives up the GIL and makes an object that the garbage collector counts (see collector.py).
+    """
+
+    def _map_more(self, size: int) -> None:
+        segment = self._segment
+        if segment is None or sys.platform != "linux":
+            SegmentLog._map_more(self, size)
+            return
+        _fill(self.path, self.file_bytes, size)
+        was_on = pause()
+        try:
+            segment.resize(self.file_bytes + size)
+        finally:
+            resume(was_on)
+        self.file_bytes += size
+
+
+def _fill(path: str, start: int, size: int) -> None:
+    """Extend a file by zeros, by a descriptor that is not the number of a standard stream. Raises OSError."""
+    make_room()
+    descriptor = posix.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    try:
+        if descriptor <= 2:
+            _fill(path, start, size)
+        else:
+            fill_file(descriptor, start, size)
+    finally:
+        posix.close(descriptor)
+
+
+def _create(directory: str) -> _EnlargedLog:
     for number in range(MAX_RECORDS_PER_PID):
         try:
-            return SegmentLog(f"{directory}/{os.getpid()}-{number}.smp")
+            return _EnlargedLog(f"{directory}/{os.getpid()}-{number}.smp")
         except FileExistsError:
             continue
     raise OSError(_EEXIST, "too many sample logs for process " + str(os.getpid()))

@@ -16,7 +16,7 @@ from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
 
-__all__ = ["Segment", "SegmentLog", "sized"]
+__all__ = ["Segment", "SegmentLog", "fill_file", "sized"]
 
 _MAPS_COPIES = sys.platform == "emscripten"
 """There, a mapping is a copy, which goes into the file when it is flushed, by the descriptor it was made from."""
@@ -77,7 +77,7 @@ class SegmentLog:
             while taken[-1] <= 2:  # numbers of standard streams that are closed: the program may write there
                 taken.append(posix.dup(taken[-1]))
             # Reserve the space first: a store into a sparse mapping on a full disk would cause a SIGBUS.
-            _fill(fd, self.file_bytes, size)
+            fill_file(fd, self.file_bytes, size)
             segment = Segment(fd, size, offset=self.file_bytes)
         finally:
             for each in () if _MAPS_COPIES else taken:
@@ -94,7 +94,7 @@ class SegmentLog:
         self._used = 0
 
 
-def _fill(descriptor: int, start: int, size: int) -> None:
+def fill_file(descriptor: int, start: int, size: int) -> None:
     """Extend a file by zeros. Raises OSError."""
     reserve = getattr(posix, "posix_fallocate", None)
     if reserve is not None:

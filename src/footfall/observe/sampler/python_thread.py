@@ -11,7 +11,6 @@ off for that time. The thread receives no signals, and ends before a fork: `os.f
 
 import _thread
 import atexit
-import gc
 import os
 import posix
 import sys
@@ -23,6 +22,7 @@ from footfall.formats import COUNT_CPU, COUNT_LATE, COUNT_SAMPLES, COUNT_TICKS, 
 from footfall.observe.interruptions import Undisturbed
 from footfall.observe.messages import report
 from footfall.observe.pure import children as pure_children
+from footfall.observe.pure.collector import has_room, make_room, pause, resume, save_room
 from footfall.observe.pure.contexts import context_of_thread
 from footfall.observe.pure.recorder import PureRecorder
 from footfall.observe.pure.sample_log import HIDDEN, PureSampleLog
@@ -59,7 +59,7 @@ _allocate_lock, _get_ident, _get_native_id = _thread.allocate_lock, _thread.get_
 _monotonic_ns, _thread_time_ns, _process_time_ns = time.monotonic_ns, time.thread_time_ns, time.process_time_ns
 _sleep = time.sleep
 _clock_gettime_ns = getattr(time, "clock_gettime_ns", None)
-_open, _read, _close, _stat = posix.open, posix.read, posix.close, posix.stat
+_access, _open, _read, _close, _stat = posix.access, posix.open, posix.read, posix.close, posix.stat
 _is_linux = sys.platform == "linux"
 
 
@@ -172,6 +172,8 @@ class _Sampler:
     def _run(self) -> None:
         self._is_paused = False
         self._is_running = True
+        wall_ns, used_ns, _ = _read_clocks()
+        self._clocks = wall_ns, used_ns, 0  # the thread begins with 0
         self._wake = _allocate_lock()
         self._wake.acquire()
         self._done = _allocate_lock()
@@ -231,31 +233,45 @@ class _Sampler:
         except Exception as error:  # any failure of ours must leave the program as it is
             report("sampler-failed", "the profile ends early: " + repr(error) + ".")
         finally:
-            self._log.counters[COUNT_CPU] = self._cpu_before_ns = self._cpu_before_ns + _thread_time_ns()
-            self._log.publish()
+            self._end_log()
             done.release()
 
+    def _end_log(self) -> None:
+        was_on = pause()
+        try:
+            self._log.counters[COUNT_CPU] = self._cpu_before_ns = self._cpu_before_ns + _thread_time_ns()
+            self._log.publish()
+        finally:
+            resume(was_on)
+
     def _sample_until_woken(self, wake: "Any") -> None:
-        self._clocks = _read_clocks()
         due = _monotonic_ns() + self._jittered()
         wait: tuple[bool, float] = True, 0.0
         acquire = wake.acquire
         # With the collector on, nothing that it counts is made here, not even a tuple of arguments.
         while not acquire(*wait):
             self._log.reserve(_ROOM_BYTES)  # growing gives up the GIL: not with the collector off
-            is_collecting = gc.isenabled()
-            gc.disable()
+            self._log_names()
+            was_on = pause()
             try:
                 due = self._tick(due)
+                save_room()
                 wait = True, max(due - _monotonic_ns(), 0) / 1e9
             finally:
-                if is_collecting:
-                    gc.enable()
+                resume(was_on)
             if due == _NEVER:
                 return
-            while self._unnamed:
-                lane = self._unnamed.pop()
-                self._log.add_thread(lane.index, lane.native_id, _name_of(lane.native_id))
+        self._log_names()
+
+    def _log_names(self) -> None:
+        while self._unnamed and has_room():
+            lane = self._unnamed.pop()
+            name = _name_of(lane.native_id)  # gives up the GIL
+            was_on = pause()
+            try:
+                self._log.add_thread(lane.index, lane.native_id, name)
+            finally:
+                resume(was_on)
 
     def _tick(self, due: int) -> int:
         """Take a sample of each thread. Return when the next is due; _NEVER to end."""
@@ -398,8 +414,12 @@ def _name_of(native_id: int) -> bytes:
     """Return the kernel's name of a thread of this process; b"" if it is not known."""
     if not native_id or not _is_linux:
         return b""
+    path = f"/proc/self/task/{native_id}/comm"
+    if not _access(path, os.R_OK):  # the thread has ended: no exception is to be made for that
+        return b""
+    make_room()
     try:
-        file = _open(f"/proc/self/task/{native_id}/comm", os.O_RDONLY | os.O_CLOEXEC)
+        file = _open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return b""
     try:

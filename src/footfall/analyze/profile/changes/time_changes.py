@@ -161,7 +161,7 @@ def changed_times(before: FunctionTimes, now: FunctionTimes) -> TimeChanges:
         return TimeChanges([], MachineNoise(), _MIN_ERRORS)
     pairs = [
         _Pair(name, file, was or FunctionTime(0, before.least_us, math.sqrt(before.least_us * before.sample_us)), row)
-        for name, file in before.functions.keys() | now.functions.keys()
+        for name, file in sorted(before.functions.keys() | now.functions.keys())  # sums depend on the order
         for name, was, row in _matched(
             name, before.functions.get((name, file), []), now.functions.get((name, file), [])
         )
