@@ -1,8 +1,8 @@
 """Build the C extensions and put the start hook beside the package.
 
 Everything declarative is in pyproject.toml; here is only what setuptools cannot declare:
-the extensions (CPython on Linux only, elsewhere footfall is pure Python) and `footfall.pth`, which must land in
-the root of site-packages.
+the extensions (CPython with the GIL on Linux only, elsewhere footfall is pure Python) and `footfall.pth`, which must
+land in the root of site-packages.
 
 Where the extensions can't be built, footfall is installed without them, unless FOOTFALL_CORE=require is set, or
 FOOTFALL_WERROR or FOOTFALL_SANITIZE, which are about them. FOOTFALL_CORE=none leaves them out.
@@ -69,6 +69,8 @@ def sources(place: str) -> list[str]:
 def extensions() -> list[Extension]:
     if sys.implementation.name != "cpython" or sys.platform != "linux" or CORE == "none":
         return []
+    if "free-threading" in sys.version:
+        return []  # the core needs the GIL, and importing it would switch that on
     folders = {
         "footfall._core": ("core_module.c", "core", "record", "walk", "engines", "sampler", "inside", "remote"),
         "footfall._decode": ("decode",),

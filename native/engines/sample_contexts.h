@@ -18,7 +18,7 @@ typedef struct sample_contexts {
 static inline uint32_t
 sample_contexts_find(const sample_contexts *contexts, uint64_t native_id)
 {
-    uint32_t n = atomic_load_explicit(&contexts->n_threads, memory_order_relaxed);
+    uint32_t n = atomic_load_explicit(&contexts->n_threads, memory_order_acquire);
     for (uint32_t i = 0; i < n; i++) {
         uint64_t thread = atomic_load_explicit(&contexts->threads[i], memory_order_relaxed);
         if (thread >> 32 == native_id) {
@@ -32,7 +32,7 @@ sample_contexts_find(const sample_contexts *contexts, uint64_t native_id)
 static inline void
 sample_contexts_drop(sample_contexts *contexts, uint64_t native_id)
 {
-    uint32_t n = atomic_load_explicit(&contexts->n_threads, memory_order_relaxed);
+    uint32_t n = atomic_load_explicit(&contexts->n_threads, memory_order_acquire);
     for (uint32_t i = 0; i < n; i++) {
         if (atomic_load_explicit(&contexts->threads[i], memory_order_relaxed) >> 32 == native_id) {
             atomic_store_explicit(&contexts->threads[i], 0, memory_order_relaxed);

@@ -75,7 +75,8 @@ thread_contexts_publish(module_state *state)
         }
         atomic_store_explicit(&published->threads[n++], at->native_id << 32 | context, memory_order_relaxed);
     }
-    atomic_store_explicit(&published->n_threads, n, memory_order_relaxed);
+    /* Pairs with the acquire in sample_contexts.h: who reads the new number also sees the threads. */
+    atomic_store_explicit(&published->n_threads, n, memory_order_release);
 }
 
 /* Keep only `kept`, which may be NULL. */

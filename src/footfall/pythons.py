@@ -43,11 +43,13 @@ __all__ = [
     "can_be_injected",
     "fallback_reason",
     "find_engine",
+    "free_threaded_build",
     "handler_opcodes",
     "has_jit_on",
     "is_alpha",
     "is_in_range",
     "is_known",
+    "is_known_build",
     "publishes_offsets",
     "publishes_tasks",
     "tells_tasks",
@@ -73,6 +75,8 @@ OWN = sys.version_info[:2]
 """The Python version that this interpreter implements."""
 
 _PYPY = ((3, 11),)
+_FREE_THREADED = ((3, 13),)
+"""The builds without the GIL that footfall was tried on."""
 _ALPHA = 0xA  # a release level, in PY_VERSION_HEX
 _IS_CPYTHON = sys.implementation.name == "cpython"
 
@@ -112,8 +116,13 @@ probes/lines_of_nothing.py.
 RETURNS_ON_UNTOLD_LINES = _IS_CPYTHON and OWN >= (3, 14)
 """A trace function may find that a frame returns on a line that had no event: native/compat/versions.h."""
 
-TRACES_ALL_THREADS = _IS_CPYTHON and OWN >= (3, 12)
-"""sys._settraceallthreads is there: Lib/threading.py, settrace_all_threads."""
+TRACES_ALL_THREADS = _IS_CPYTHON and OWN >= (3, 12) and not IS_FREE_THREADED
+"""sys._settraceallthreads is there: Lib/threading.py, settrace_all_threads. Frames of other threads may be touched,
+which nothing makes safe without the GIL while these run: Doc/howto/free-threading-python.rst, on frame objects.
+"""
+
+_CRASHES_ON_CONSTANTS = IS_FREE_THREADED and sys.version_info < (3, 13, 3)
+"""Code objects may have only such constants as the compiler makes: gh-130851, Objects/codeobject.c."""
 
 TRACES_SINGLE_FRAMES = _IS_CPYTHON and HAS_CORE and not HAS_MONITORING
 """The trace function can be set for single frames: native/compat/versions.h, same name."""
@@ -231,7 +240,7 @@ def find_engine(branch: bool) -> int:
         return ENGINE_SETTRACE
     if not _IS_CPYTHON:
         return ENGINE_PROBES
-    return CPYTHON[OWN][2 if branch else 1]
+    return CPYTHON[OWN][2 if branch or IS_FREE_THREADED else 1]
 
 
 def fallback_reason() -> "tuple[str, str] | None":
@@ -239,6 +248,9 @@ def fallback_reason() -> "tuple[str, str] | None":
     unknown = unknown_python()
     if unknown:
         return "python-unknown", f"this footfall does not know {unknown}: coverage uses the slower engine settrace."
+    if _CRASHES_ON_CONSTANTS:
+        text = "this release without the GIL crashes on probes: coverage uses the slower engine settrace."
+        return "free-threaded", text + " CPython 3.13.3 and later do not."
     if OWN >= _JIT_CRASHES and has_jit_on():
         text = "CPython's JIT is on, which crashes under sys.monitoring here: coverage uses the slower engine settrace."
         return "jit-settrace", text
@@ -250,7 +262,17 @@ def fallback_reason() -> "tuple[str, str] | None":
 
 def refused_build() -> str:
     """Return the name of this interpreter if nothing in it can be measured, else ""."""
+    return "" if is_known_build(OWN, not IS_FREE_THREADED) else free_threaded_build()
+
+
+def free_threaded_build() -> str:
+    """Return the name of this interpreter if it is a build without the GIL, else ""."""
     return f"the free-threaded build of CPython {version_name(OWN)}" if IS_FREE_THREADED else ""
+
+
+def is_known_build(version: tuple[int, int], has_gil: bool) -> bool:
+    """Return whether builds of a known version, with the GIL or without, can be measured."""
+    return has_gil or version in _FREE_THREADED
 
 
 def unknown_python() -> str:

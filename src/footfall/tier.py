@@ -16,7 +16,7 @@ __all__ = ["HAS_CORE", "IS_FREE_THREADED", "IS_PURE_CPYTHON", "PURE_VARIABLE", "
 PURE_VARIABLE = "FOOTFALL_PURE"
 """The environment variable that selects Python alone."""
 
-IS_FREE_THREADED = "t" in getattr(sys, "abiflags", "")
+IS_FREE_THREADED = "free-threading" in sys.version  # sys.abiflags is not there on every platform
 """Builds without the GIL (PEP 703): importing an extension that does not support them enables the GIL."""
 
 

@@ -29,6 +29,12 @@ def test_constructs() -> None:
     assert differences == {}
 
 
+def test_programs_in_parallel_threads() -> None:
+    """The same holds where four threads run all programs at once, in different orders."""
+    programs = random_programs(range(FIRST_SEED, FIRST_SEED + 20))
+    assert compare_programs(programs, how=Measure(threads=4)).differences == {}
+
+
 @pytest.mark.parametrize("level", [1, 2])
 def test_constructs_that_optimization_leaves_out(level: int) -> None:
     """The same holds under `-O` and `-OO` for asserts, `__debug__` and docstrings."""

@@ -5,6 +5,7 @@
     python tests/support/exact.py --constructs "for " while    those whose names begin so
     python tests/support/exact.py --engine settrace --no-branch     another engine, only lines
     python tests/support/exact.py --optimize 2                 the programs under `python -OO`, the analyses not
+    python tests/support/exact.py --threads 16                 footfall measures all programs in each of 16 threads at once
     FOOTFALL_PURE=1 python tests/support/exact.py                   without the C core
     PYTHON_JIT=1 python tests/support/exact.py --rounds 3000 --programs 200     functions hot enough for CPython's JIT
     python3.13 tests/support/exact.py --syntax 3.11 --save FILE     keep what the C tracer recorded of 3.11's syntax ...
@@ -74,6 +75,8 @@ class Measure(NamedTuple):
     branch: bool = True
     optimize: int = 0
     """How many `-O` options the programs' Python gets."""
+    threads: int = 0
+    """In how many threads at once all programs run under footfall; 0 is none but the main thread."""
 
 
 _RUNNER = Path(__file__).with_name("exact_runner.py")
@@ -231,7 +234,8 @@ def _measure(directory: Path, work: Path, how: Measure) -> tuple[dict[str, Answe
     settings = RunSettings(cwd=str(work), branch=how.branch, profile=False, source_dir=[str(directory)])
     run = make_run_directory(settings).path
     variables = {RUN_VARIABLE: str(run), ENGINE_VARIABLE: how.engine}
-    results = _run(directory, work, optimize=how.optimize, **variables)
+    arguments = ("", str(how.threads)) if how.threads else ()
+    results = _run(directory, work, *arguments, optimize=how.optimize, **variables)
     data = resolve(run)
     messages = [text for slug, text in data.messages if slug != "jit-settrace"]
     if messages:
@@ -330,8 +334,9 @@ def main() -> int:
     parser.add_argument("--engine", default="", help="probes, monitoring or settrace (default: as footfall chooses)")
     parser.add_argument("--no-branch", action="store_true", help="measure lines only")
     parser.add_argument("--optimize", type=int, default=0, help="how often -O is given to the programs (default: 0)")
+    parser.add_argument("--threads", type=int, default=0, help="in which footfall measures all programs at once")
     arguments = parser.parse_args()
-    how = Measure(arguments.engine, not arguments.no_branch, arguments.optimize)
+    how = Measure(arguments.engine, not arguments.no_branch, arguments.optimize, arguments.threads)
     truth = json.loads(Path(arguments.expect).read_text()) if arguments.expect else None
     n_programs = arguments.programs or (5000 if truth is None else len(truth))
     seeds = range(arguments.seed, arguments.seed + n_programs)

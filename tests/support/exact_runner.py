@@ -2,11 +2,11 @@
 
 Runs in a process of its own: measured by whatever its environment selects, or by coverage.py's C tracer.
 
-    python tests/support/exact_runner.py DIRECTORY RESULTS [ARCS [contexts]]
+    python tests/support/exact_runner.py DIRECTORY RESULTS [ARCS [contexts | N]]
 
 With ARCS ("": without) the C tracer measures, and its arcs are written there. With `contexts` the programs have a
-function `_switch` that begins a context in whatever measures, and the arcs are written by label. Imports little: it
-runs inside measured processes.
+function `_switch` that begins a context in whatever measures, and the arcs are written by label. With N, each of N
+threads runs all programs. Imports little: it runs inside measured processes.
 """
 
 import gc
@@ -33,6 +33,38 @@ def run_programs(directory):
         if _freeze is not None:
             _freeze()  # so that the collections of later programs need not traverse what stays
     return results
+
+
+def run_in_threads(directory, n_threads):
+    """Return the same of N threads, each of which begins with another program; they must agree."""
+    import importlib.util
+    import threading
+
+    sys.unraisablehook = lambda _: None
+    names = sorted(name[:-3] for name in os.listdir(directory) if name.endswith(".py"))
+    found = [{} for _ in range(n_threads)]
+    begin = threading.Barrier(n_threads)
+
+    def run(number):
+        first = len(names) * number // n_threads
+        begin.wait()
+        for name in names[first:] + names[:first]:
+            spec = importlib.util.spec_from_file_location(name, f"{directory}/{name}.py")
+            module = importlib.util.module_from_spec(spec)
+            try:
+                spec.loader.exec_module(module)
+                found[number][name] = repr(getattr(module, "RESULT", None))
+            except Exception as error:
+                found[number][name] = repr(error)
+            del module
+            gc.collect()
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(n_threads)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return {name: "|".join(sorted({results[name] for results in found})) for name in names}
 
 
 def provide_switch(tracer):
@@ -73,7 +105,7 @@ def main(directory, results_path, arcs_path="", mode=""):
         tracer.start()
     if mode == "contexts":
         provide_switch(tracer)
-    results = run_programs(directory)
+    results = run_in_threads(directory, int(mode)) if mode.isdecimal() else run_programs(directory)
     if tracer is not None:
         tracer.stop()
         data = tracer.get_data()

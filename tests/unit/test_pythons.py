@@ -42,8 +42,14 @@ def _unknown_magic(folder: Path) -> Path:
     return _copy(folder, "pythons.py", rf"^    \({OWN[0]}, {OWN[1]}\): \(\d+", rf"    {OWN}: (1")
 
 
-def _free_threaded(folder: Path) -> Path:
-    return _copy(folder, "tier.py", r'^IS_FREE_THREADED = .*"abiflags".*$', "IS_FREE_THREADED = True")
+def _free_threaded(folder: Path, tried: str = "") -> Path:
+    """Play a build without the GIL; `tried` is what the copy knows of such builds."""
+    _copy(folder, "tier.py", r'^IS_FREE_THREADED = "free-threading" in sys.version', "IS_FREE_THREADED = True")
+    path = folder / "footfall" / "pythons.py"
+    changed, n = re.subn(r"^_FREE_THREADED = .*$", f"_FREE_THREADED = ({tried})", path.read_text(), flags=re.MULTILINE)
+    assert n == 1
+    path.write_text(changed)
+    return folder
 
 
 def _run(tmp_path: Path, path: Path, *command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
@@ -86,7 +92,23 @@ def test_captures_are_refused_where_a_python_is_not_known(tmp_path, change, slug
 
 
 @needs_cpython
-def test_a_free_threaded_build_is_refused(tmp_path) -> None:
+@pytest.mark.skipif(OWN < (3, 13), reason="no build of these versions is without the GIL")
+def test_a_tried_free_threaded_build_is_measured_in_python_without_a_profile(tmp_path) -> None:
+    """Its lines and branches are there, the GIL is left alone (no core is loaded), and the end says what is missing."""
+    path = _free_threaded(tmp_path / "copy", f"{OWN},")
+    run = make_run_directory(RunSettings(cwd=str(tmp_path), source_dir=[str(tmp_path)])).path
+    program = "import sys; sys.argv = ['program.py']; import program; print('footfall._core' in sys.modules)"
+    done = _run(tmp_path, path, "-c", program, **{RUN_VARIABLE: str(run)})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "False\n", "")
+    found = resolve(run)
+    assert [slug for slug, _ in found.messages] == ["free-threaded"]
+    assert "no profile" in found.messages[0][1]
+    assert not list(run.glob("*.smp"))
+    assert {(2, 3), (2, 4)} <= found.files[str((tmp_path / "program.py").resolve())].arcs[""]
+
+
+@needs_cpython
+def test_a_free_threaded_build_that_was_not_tried_is_refused(tmp_path) -> None:
     """The program runs as it is, without the C core, and one line says that it is not measured."""
     path = _free_threaded(tmp_path / "copy")
     run = make_run_directory(RunSettings(cwd=str(tmp_path))).path

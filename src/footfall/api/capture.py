@@ -20,7 +20,13 @@ from footfall.observe.capture.findings import Findings
 from footfall.observe.capture.monitoring import OldCode, Series
 from footfall.observe.capture.series import TracedSeries
 from footfall.observe.scope import Scope
-from footfall.pythons import HAS_BRANCH_EVENTS, HAS_CAPTURE_PROBES, HAS_MONITORING, refused_build, unknown_python
+from footfall.pythons import (
+    HAS_BRANCH_EVENTS,
+    HAS_CAPTURE_PROBES,
+    HAS_MONITORING,
+    free_threaded_build,
+    unknown_python,
+)
 from footfall.record.run.directory import settings_from_config
 from footfall.settings import Settings
 
@@ -211,7 +217,7 @@ def capture(source: list[str] | None = None, *, series: str = "", full: bool = F
 
 
 def _check_python() -> None:
-    unknown, refused = unknown_python(), refused_build()
+    unknown, refused = unknown_python(), free_threaded_build()
     if refused:
         raise FootfallError("python-unsupported", f"Can't capture: this is {refused}.", "Use another Python.")
     if unknown:

@@ -28,7 +28,7 @@ from footfall.pythons import (
     unknown_python,
 )
 from footfall.settings import Settings, read_settings, record_flags
-from footfall.tier import HAS_CORE, IS_PURE_CPYTHON, WHY_PURE
+from footfall.tier import HAS_CORE, IS_FREE_THREADED, IS_PURE_CPYTHON, WHY_PURE
 
 keep_builtins(globals())
 
@@ -309,6 +309,10 @@ def _start_sampler(settings: Settings) -> None:
     if unknown:
         what = "this footfall does not know " + unknown + ": there is no profile. Update footfall."
         _report_at_end("python-unknown", what, settings)
+        return
+    if IS_FREE_THREADED:
+        what = "there is no profile: without the GIL, no thread can read what others run while they run."
+        _report_at_end("free-threaded", what, settings)
         return
     if settings.with_tasks and not (TELLS_TASKS and HAS_CORE):
         what = "the profile is without asyncio's tasks: only CPython 3.12+ with footfall's C core tells of them."

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Sequence
 
 from footfall.errors import UsageError
-from footfall.pythons import is_in_range
+from footfall.pythons import is_in_range, is_known_build
 
 __all__ = ["Interpreter", "command_line", "find_interpreter", "inspect_interpreter"]
 
@@ -24,7 +24,7 @@ import importlib.machinery, importlib.util, os, site, sys
 folders = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
 has = [importlib.util.find_spec(name) is not None for name in ("footfall", "pip")]
 hook = any(os.path.exists(os.path.join(folder, "footfall.pth")) for folder in folders)
-has_gil = "t" not in getattr(sys, "abiflags", "")
+has_gil = "free-threading" not in sys.version
 print(*sys.version_info[:2], sys.implementation.name, *has, hook, has_gil, *importlib.machinery.EXTENSION_SUFFIXES[:1])
 """
 _OLD_PROBE = "import sys; print('%d %d' % sys.version_info[:2])"
@@ -197,7 +197,7 @@ class Interpreter:
     @property
     def is_supported(self) -> bool:
         """Whether footfall measures it; an unknown version counts as yes."""
-        return self.version is None or (is_in_range(self.version) and self.has_gil)
+        return self.version is None or (is_in_range(self.version) and is_known_build(self.version, self.has_gil))
 
 
 def find_interpreter(arguments: Sequence[str]) -> str | None:

@@ -70,7 +70,7 @@ def _why_not(path: str, what: str, directory: Path) -> FootfallError:
         version = ".".join(map(str, found.version)) + ("" if found.has_gil else ", free-threaded")
         return FootfallError(
             "python-unsupported",
-            f"{what} {path} is Python {version}, and footfall measures {KNOWN_VERSIONS}, with the GIL.",
+            f"{what} {path} is Python {version}, and footfall measures {KNOWN_VERSIONS}, without the GIL only 3.13.",
             "Run it with one of these.",
         )
     if not found.has_footfall:

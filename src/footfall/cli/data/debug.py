@@ -30,7 +30,7 @@ from footfall.record.data.data_file import open_data_file
 from footfall.record.data.parallel_files import find_parallel_files
 from footfall.session.output import print_message, show, warn
 from footfall.settings import Settings
-from footfall.tier import IS_PURE_CPYTHON, WHY_PURE
+from footfall.tier import IS_FREE_THREADED, IS_PURE_CPYTHON, WHY_PURE
 
 __all__ = ["command"]
 
@@ -120,6 +120,8 @@ def _system_rows(config: Config) -> _Rows:
 
 
 def _sampler(rate: str) -> str:
+    if IS_FREE_THREADED:
+        return "none without the GIL"
     return f"a Python thread, {rate} at most" if IS_PURE_CPYTHON else rate
 
 

@@ -8,7 +8,7 @@ import sys
 from _ast import Module
 
 from footfall.observe.engines.compiler_warnings import Silence
-from footfall.observe.engines.plain_code import NoRoomForProbesError, compile_plainly
+from footfall.observe.engines.plain_code import ONLY_AST, NoRoomForProbesError, compile_plainly
 from footfall.observe.engines.probe_cache import ProbeCache
 from footfall.own_builtins import keep_builtins
 from footfall.probes.forms import Forms
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Instrumenter"]
 
-_ONLY_AST = 0x400
 _SAFE_DEPTH = 15
 """Nesting depth of blocks: any version compiles this many plus what probes add. CPython and PyPy allow 20."""
 _MAX_WHOLE_BYTES = 2_000_000
@@ -104,7 +103,7 @@ class Instrumenter:
             return compile_plainly(what, filename, "exec", flags | more_flags, dont_inherit=True, optimize=optimize)
 
         def parse(text: "str | bytes") -> "Module":
-            return make(text, _ONLY_AST)  # type: ignore[no-any-return]
+            return make(text, ONLY_AST)  # type: ignore[no-any-return]
 
         data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else bytes(source)
         mode = self._mode(optimize)
@@ -190,7 +189,7 @@ def _check_room(tree: "Module", source: bytes) -> None:
         try:
             compile_plainly(tree, "<probes>", "exec", dont_inherit=True)
         except SyntaxError as error:
-            tree.body = compile_plainly(source, "<plain>", "exec", _ONLY_AST, dont_inherit=True).body
+            tree.body = compile_plainly(source, "<plain>", "exec", ONLY_AST, dont_inherit=True).body
             raise NoRoomForProbesError(str(error)) from None
 
 

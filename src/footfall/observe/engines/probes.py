@@ -10,7 +10,7 @@ from sys import _getframe  # as it is now: the program may replace it
 from footfall.files import is_file
 from footfall.observe.engines.compiler_warnings import Silence
 from footfall.observe.engines.loaders import Compilations, is_same_code
-from footfall.observe.engines.plain_code import NoRoomForProbesError, compile_plainly
+from footfall.observe.engines.plain_code import FUTURES, ONLY_AST, NoRoomForProbesError, compile_plainly
 from footfall.observe.engines.probe_cache import code_state
 from footfall.observe.engines.probe_compiler import ProbeCompiler
 from footfall.observe.engines.traced_files import TracedFiles
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Probes", "start"]
 
-_ONLY_AST = 0x400
-_FUTURES = 0x1FE0000
-"""The flags of code that `from __future__ import ...` sets."""
 _MAX_TEXTS = 1000
 """How many texts other than the file's own are kept for each file: a program may compile new ones without end."""
 _IMPORT_CALLER = "<frozen importlib._bootstrap>"
@@ -236,7 +233,7 @@ class Probes:
         if not _is_python(path):
             return False  # no report can show it
         try:
-            instrumented = self._instrumented_as(code, [(text, code.co_flags & _FUTURES, -1)], path)
+            instrumented = self._instrumented_as(code, [(text, code.co_flags & FUTURES, -1)], path)
         except NoRoomForProbesError:
             self._trace_for_room(filename, path)
             return False
@@ -374,7 +371,7 @@ class Probes:
 def _is_python(path: str) -> bool:
     try:
         with Silence():
-            compile_plainly(read_source(path), path, "exec", _ONLY_AST, dont_inherit=True)
+            compile_plainly(read_source(path), path, "exec", ONLY_AST, dont_inherit=True)
     except Exception:  # the file may contain anything
         return False
     return True

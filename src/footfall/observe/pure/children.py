@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["dress", "wrap"]
+__all__ = ["StandIn", "dress", "wrap"]
 
 _FUNCTION_TYPES = (type(len), type(lambda: None))
 
 
-class _StandIn:
+class StandIn:
     """The wrapper of an object that is no function: passes everything but calls on to it."""
 
     __slots__ = ("_call", "_plain")
@@ -91,7 +91,7 @@ def _finish(
 def dress(wrapper: "Any", plain: "Any") -> "Any":
     """Give a wrapper the attributes of the wrapped function; for another object, return one with its attributes."""
     if type(plain) not in _FUNCTION_TYPES:
-        return _StandIn(plain, wrapper)
+        return StandIn(plain, wrapper)
     wrapper.__name__ = plain.__name__
     wrapper.__qualname__ = plain.__qualname__
     wrapper.__doc__ = plain.__doc__

@@ -41,6 +41,9 @@ _labels_of_threads: dict[int, str] = {}
 are_others_there = False
 """What `has_other_work` returns, for callers that must avoid the call."""
 
+_looking = _thread.RLock()
+"""Held while the flag is found and set: what another thread finds later must not be overwritten."""
+
 
 class EventsByContext:
     """The events of a module: what a probe stores is recorded in the context of the running thread or task.
@@ -164,7 +167,9 @@ def _look_for_other_work(running: str = "") -> None:
     """Set the flag, according to other running work and `running`, the caller's label."""
     global are_others_there
     recorder = PureRecorder.current
-    if recorder is not None:
+    if recorder is None:
+        return
+    with _looking:
         owner = _owner(recorder.label)
         labels = [running, *list(_labels_of_threads.values()), *_labels_of_tasks()]
         are_others_there = any(label and _owner(label) != owner for label in labels)
@@ -172,6 +177,8 @@ def _look_for_other_work(running: str = "") -> None:
 
 def after_fork() -> None:
     """Forget the parent's other threads."""
+    global _looking
+    _looking = _thread.RLock()  # one of them may have held it
     running = _thread.get_ident()
     for identity in list(_labels_of_threads):
         if identity != running:

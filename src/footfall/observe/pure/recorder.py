@@ -181,11 +181,16 @@ class PureRecorder:
     def context_id_of(self, label: str) -> int:
         """Return the number of a context, which may be new."""
         context_id = self._context_ids.get(label)
-        if context_id is None:
-            context_id = self._context_ids[label] = self._next_context_id
-            self._next_context_id += 1
-            encoded = label.encode("utf-8", "backslashreplace")
-            self._append(RECORD_CONTEXT, context_id.to_bytes(4, "little") + sized(encoded))
+        if context_id is not None:
+            return context_id
+        with self._lock:
+            context_id = self._context_ids.get(label)  # another thread may have begun it
+            if context_id is None:
+                context_id = self._next_context_id
+                self._next_context_id += 1
+                encoded = label.encode("utf-8", "backslashreplace")
+                self._append(RECORD_CONTEXT, context_id.to_bytes(4, "little") + sized(encoded))
+                self._context_ids[label] = context_id
         return context_id
 
     def add_probe_events(self, probes_id: int, context_id: int, numbers: list[int]) -> bool:

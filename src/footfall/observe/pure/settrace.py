@@ -246,9 +246,10 @@ class _Files:
             pairs = {_slot(*pair) for pair in ended}
             if not ended or not self._recorder.add_trace_pairs(*names, context_id, list(pairs)):
                 continue
-            # only what was recorded: another thread may see more in the meantime
-            seen.difference_update(ended)
+            # Only what was recorded: another thread may see more in the meantime. What it sees again until the second
+            # step belongs to the context that ends.
             room.clear(pairs)
+            seen.difference_update(ended)
 
     def _make_adder(self, filename: str, path: str) -> "Add":
         seen: set[tuple[int, int]] = set()

@@ -11,6 +11,7 @@ import sys
 import __pypy__  # type: ignore[import-not-found]
 from _cffi_backend import FFI  # type: ignore[import-untyped]
 
+from footfall.observe.engines.plain_code import FUTURES, ONLY_AST
 from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.pure.children import wrap as look_alike
 from footfall.observe.pure.contexts import EventsByContext
@@ -49,8 +50,6 @@ __all__ = [
 
 _FFI = FFI()
 _CODE = type((lambda: 0).__code__)
-_ONLY_AST = 0x400
-_FUTURES = 0x1FE0000  # the co_flags that `from __future__ import ...` sets
 
 
 _EVENTS_TYPES = (type(_FFI.from_buffer("unsigned char[]", bytearray(1))), EventsByContext)
@@ -191,7 +190,7 @@ def hook_compile(probes: "Probes") -> None:
             and type(source) in (str, bytes)
             and not more
             and type(flags) is int
-            and not flags & _ONLY_AST
+            and not flags & ONLY_AST
         ):
             inherited = _inherited(dont_inherit)
             code = None if inherited is None else probes.code_for_source(source, filename, flags | inherited, optimize)
@@ -256,7 +255,7 @@ def _inherited(dont_inherit: object) -> int | None:
     if dont_inherit:
         return 0
     try:
-        return sys._getframe(1).f_code.co_flags & _FUTURES
+        return sys._getframe(1).f_code.co_flags & FUTURES
     except ValueError:  # called by the interpreter itself, for the main script
         return 0
     except Exception as error:

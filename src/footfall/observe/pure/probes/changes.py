@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Changes", "Number"]
 
 _CODE = type((lambda: 0).__code__)
+_MAX_FRESH = 1000
 
 
 class Number(int):
@@ -53,6 +54,8 @@ class Changes:
 
     def expect(self, code: "CodeType") -> None:
         """Take note of code that was armed and has not run: that need not be looked at."""
+        if len(self._fresh) >= _MAX_FRESH:
+            self._fresh.clear()  # a program may compile without end what it does not run
         self._fresh[id(code)] = code
 
     def look_at(self, code: "CodeType") -> None:

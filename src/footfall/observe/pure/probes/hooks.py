@@ -1,12 +1,13 @@
 """The probes engine's hooks into CPython without the C core.
 
 A statement's probe is a store into the mapping of the record file: `segment[number] = 1`, which calls no Python. The
-import system and pytest run code with probes, and an audit hook runs it in place of the main script. Everything else
-that runs a measured file's code is traced: what is given to `exec`, whose wrapper would be a frame more in the
-program's tracebacks. The audit hook tells of such code before it runs.
+import system, `compile` and pytest give code with probes, and an audit hook runs it in place of the main script.
+Everything else that runs a measured file's code is traced: what `exec` gets from other sources, whose wrapper would be
+a frame more in the program's tracebacks. The audit hook tells of such code before it runs.
 """
 
 import _thread
+import builtins
 import os
 import sys
 from marshal import loads
@@ -16,6 +17,7 @@ from footfall.observe.engines.plain_code import NoRoomForProbesError
 from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.pure.contexts import EventsByContext
 from footfall.observe.pure.probes.changes import Changes, Number
+from footfall.observe.pure.probes.compile_hook import wrapped_compile
 from footfall.observe.pure.probes.events import Areas, Comparable
 from footfall.observe.pure.probes.main_script import MainScript
 from footfall.observe.pure.probes.marshal_hooks import hook_marshal
@@ -219,7 +221,12 @@ def _namespace() -> "dict[str, Any] | None":
 
 
 def hook_compile(probes: "Probes") -> None:
-    """Do nothing: see above."""
+    """Wrap `compile`."""
+
+    def code_for_source(*arguments: "Any") -> "CodeType | None":
+        return unseen(probes.code_for_source, *arguments)  # type: ignore[no-any-return]
+
+    builtins.compile = wrapped_compile(builtins.compile, code_for_source)
 
 
 def hook_main(probes: "Probes") -> None:
