@@ -6,7 +6,7 @@ import pathlib
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from projects import Environment, clean_environment
 
@@ -20,7 +20,7 @@ _PROGRAM_CPU = str(pathlib.Path(__file__).with_name("program_cpu.py"))
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """A way to run a suite; `tool` is "bare", "footfall" or "coverage"."""
+    """A way to run a suite; `tool` is "bare", "footfall", "coverage" or "slipcover"."""
 
     name: str
     tool: str
@@ -37,6 +37,7 @@ MODES = {
         Mode("footfall, no coverage", "footfall", ("--no-cover",)),
         Mode("coverage ctrace", "coverage", core="ctrace"),
         Mode("coverage default", "coverage"),
+        Mode("slipcover", "slipcover"),
     ]
 }
 
@@ -53,8 +54,18 @@ class Outcome:
     output: str
 
 
-def run_suite(environment: Environment, mode: Mode, scratch: pathlib.Path, data: pathlib.Path | None = None) -> Outcome:
-    """Run the project's suite once. Coverage goes to `data`, or to a file that is thrown away."""
+def run_suite(
+    environment: Environment,
+    mode: Mode,
+    scratch: pathlib.Path,
+    data: pathlib.Path | None = None,
+    *,
+    has_result: bool = False,
+) -> Outcome:
+    """Run the project's suite once. Coverage goes to `data`, or to a file that is thrown away.
+
+    With `has_result` the tool also shows the result: footfall its summary, coverage.py its report, in `total_cpu`.
+    """
     scratch.mkdir(parents=True, exist_ok=True)
     data = data or scratch / "coverage.data"
     cpu_file = scratch / "program-cpu"
@@ -68,11 +79,19 @@ def run_suite(environment: Environment, mode: Mode, scratch: pathlib.Path, data:
     elif mode.tool == "footfall":
         footfall = str(environment.python.with_name("footfall"))
         files = ["--config", str(environment.config), "--data-file", str(data)]
-        command = [footfall, "run", "--quiet", *files, *mode.options, *outer, python, *pytest]
+        quiet = [] if has_result else ["--quiet"]
+        command = [footfall, "run", *quiet, *files, *mode.options, *outer, python, *pytest]
+    elif mode.tool == "slipcover":
+        command = [*outer, python, "-m", "slipcover", "--branch", "--source=src,tests", *mode.options, *pytest]
     else:
         files = [f"--rcfile={environment.config}", f"--data-file={data}"]
         command = [*outer, python, "-m", "coverage", "run", *files, *mode.options, *pytest]
-    return _run(command, environment.directory, clean_environment(**extra), cpu_file)
+    outcome = _run(command, environment.directory, clean_environment(**extra), cpu_file)
+    if has_result and mode.tool == "coverage":
+        report = [python, "-m", "coverage", "report", *files, "--fail-under=0", "--ignore-errors"]
+        shown = _run([*outer, *report], environment.directory, clean_environment(**extra), cpu_file)
+        outcome = replace(outcome, total_cpu=outcome.total_cpu + shown.total_cpu)
+    return outcome
 
 
 def _run(command: list[str], directory: pathlib.Path, env: dict[str, str], cpu_file: pathlib.Path) -> Outcome:

@@ -27,6 +27,7 @@ __all__ = [
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 COVERAGE = "coverage==7.17.5"
+_SLIPCOVER = "slipcover==1.1.0; implementation_name == 'cpython'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def prepare(project: Project, interpreter: str, work: pathlib.Path) -> Environme
     if not ready.exists():
         shutil.rmtree(python.parent.parent, ignore_errors=True)
         make_environment(interpreter, python.parent.parent)
-        install(python, ["-e", str(source), COVERAGE, *project.test_requirements])
+        install(python, ["-e", str(source), COVERAGE, _SLIPCOVER, *project.test_requirements])
         ready.touch()
     install_footfall(python, base)
     return Environment(project, label, python, source, _write_config(source))

@@ -9,15 +9,19 @@ coverage.py, this footfall), then
 check  runs the suite bare, under `footfall run`, and twice under `COVERAGE_CORE=ctrace coverage run --branch`;
        the results must be equal, and coverage.py's JSON report of both data files is compared file by file.
        What differs between the two ctrace runs as well is unstable by itself and distinguished.
-cost   CPU of all processes (user + system), modes interleaved, medians of N runs after an uncounted one.
-       "program" is the suite alone; "with tool" adds what the tool does before and after it.
+cost   CPU of all processes (user + system) in N rounds after an uncounted one, each with all modes in another order.
+       A mode's ratio is the median of its rounds' ratios to the bare run of the same round, with the interval that has
+       the median in 95 % of cases, whatever the distribution. First the suite alone; then with what the tool does before
+       and after it to show the result: footfall's summary, coverage.py's `report`, slipcover's table.
 
 Exit status 1 when a check found a difference. Times are never compared across runs of this script.
 """
 
 import argparse
 import json
+import math
 import pathlib
+import random
 import statistics
 import sys
 import tempfile
@@ -59,7 +63,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--project", action="append", choices=list(PROJECTS), help="repeatable; default: all")
     parser.add_argument("--only", choices=["check", "cost"])
     parser.add_argument("--mode", action="append", choices=list(MODES), help="for cost; repeatable; default: all")
-    parser.add_argument("--runs", type=int, default=5, help="counted runs of each mode (default 5)")
+    parser.add_argument("--runs", type=int, default=15, help="counted runs of each mode (default 15)")
     parser.add_argument("--work", help="directory for downloads and environments, kept for the next time")
     return parser
 
@@ -108,16 +112,17 @@ def _print_results(title: str, bare: Outcome, ours: Outcome) -> int:
 
 
 def _cost(environment: Environment, scratch: pathlib.Path, runs: int, names: list[str]) -> dict[str, object]:
-    """Median CPU of each mode, interleaved; the first round warms caches and is not counted."""
+    """The CPU of each mode in each round; the first round warms caches and is not counted."""
     names = ["bare", *(name for name in names if name != "bare")]
     if environment.label.startswith("PyPy"):
-        names = [name for name in names if MODES[name].core != "ctrace"]
+        names = [name for name in names if MODES[name].core != "ctrace" and MODES[name].tool != "slipcover"]
+    chance = random.Random(environment.label)
     program: dict[str, list[float]] = {name: [] for name in names}
     total: dict[str, list[float]] = {name: [] for name in names}
     for number in range(runs + 1):
-        for name in names:
+        for name in chance.sample(names, len(names)):
             _say(f"{environment.project.name} on {environment.label}: round {number} of {runs}, {name}")
-            outcome = run_suite(environment, MODES[name], scratch)
+            outcome = run_suite(environment, MODES[name], scratch, has_result=True)
             if number:
                 program[name].append(outcome.program_cpu)
                 total[name].append(outcome.total_cpu)
@@ -125,30 +130,47 @@ def _cost(environment: Environment, scratch: pathlib.Path, runs: int, names: lis
         "project": environment.project.requirement,
         "python": environment.label,
         "runs": runs,
-        "program": {name: statistics.median(seconds) for name, seconds in program.items()},
-        "total": {name: statistics.median(seconds) for name, seconds in total.items()},
-        "all": program,
+        "program": program,
+        "total": total,
     }
 
 
 def _table(rows: list[dict[str, object]]) -> str:
-    """Markdown: bare CPU seconds, then each mode's ratio to it (program / with tool)."""
+    """Markdown: bare CPU seconds, then each mode's ratio to it (program, with the result)."""
     names = [name for name in MODES if any(name in _seconds(row, "program") for row in rows)]
     lines = [
-        "| project | python | bare, CPU s | " + " | ".join(names[1:]) + " |",
+        "| suite | Python | bare, CPU s | " + " | ".join(names[1:]) + " |",
         "|---|---|---|" + "---|" * len(names[1:]),
     ]
     for row in rows:
         program, total = _seconds(row, "program"), _seconds(row, "total")
         cells = [
-            f"{program[name] / program['bare']:.2f}x / {total[name] / total['bare']:.2f}x" if name in program else "–"
+            f"{_ratio(program[name], program['bare'])}, {_ratio(total[name], total['bare'])}" if name in program else "–"
             for name in names[1:]
         ]
-        lines.append(f"| {row['project']} | {row['python']} | {program['bare']:.2f} | " + " | ".join(cells) + " |")
+        bare = statistics.median(program["bare"])
+        lines.append(f"| {row['project']} | {row['python']} | {bare:.2f} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _seconds(row: dict[str, object], key: str) -> dict[str, float]:
+def _ratio(seconds: list[float], bare: list[float]) -> str:
+    """Return the median of the rounds' ratios, and its interval."""
+    ratios = sorted(each / other for each, other in zip(seconds, bare, strict=True))
+    at = _rank(len(ratios))
+    return f"{statistics.median(ratios):.2f}x ({ratios[at]:.2f}-{ratios[-1 - at]:.2f})"
+
+
+def _rank(n: int) -> int:
+    """Return how many values at each end of n sorted ones can be left out so that the median is among the others in
+    95 % of cases: the number of values below it is that of heads of n coins."""
+    at, tail = 0, 0.5**n
+    while tail + math.comb(n, at + 1) * 0.5**n <= 0.025:
+        at += 1
+        tail += math.comb(n, at) * 0.5**n
+    return at
+
+
+def _seconds(row: dict[str, object], key: str) -> dict[str, list[float]]:
     value = row[key]
     assert isinstance(value, dict)
     return value

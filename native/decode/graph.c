@@ -12,13 +12,8 @@ refuse(const char *why)
     return -1;
 }
 
-typedef struct opcode_table {
-    uint8_t names[256]; /* opcode_name by number */
-    uint8_t extended_arg; /* its number */
-} opcode_table;
-
-static int
-read_opcodes(opcode_table *table, PyObject *ops)
+int
+opcodes_read(opcode_table *table, PyObject *ops)
 {
     memset(table->names, OP_OTHER, sizeof table->names);
     if (!PyTuple_Check(ops) || PyTuple_GET_SIZE(ops) != N_OPCODE_NAMES) {
@@ -106,9 +101,8 @@ find_ends(code_graph *graph, const uint8_t *code)
     }
 }
 
-/* The argument with what EXTENDED_ARG, of number `extended`, adds to it; there are at most three of them. */
-static int64_t
-argument_at(const uint8_t *code, Py_ssize_t unit, uint8_t extended)
+int64_t
+graph_argument(const uint8_t *code, Py_ssize_t unit, uint8_t extended)
 {
     int64_t argument = code[2 * unit + 1];
     for (int n = 1; n <= 3 && unit - n >= 0 && code[2 * (unit - n)] == extended; n++) {
@@ -120,7 +114,7 @@ argument_at(const uint8_t *code, Py_ssize_t unit, uint8_t extended)
 static int64_t
 argument_of(const code_graph *graph, const uint8_t *code, int32_t unit)
 {
-    return argument_at(code, unit, graph->extended_arg);
+    return graph_argument(code, unit, graph->extended_arg);
 }
 
 /* FOR_ITER and SEND jump over the END_FOR or END_SEND that they point to. */
@@ -336,7 +330,7 @@ graph_build(code_graph *graph, const code_tables *tables)
     const uint8_t *code = tables->code.buf;
     Py_ssize_t n_units = tables->code.len / 2;
     memset(graph, 0, sizeof *graph);
-    if (read_opcodes(&table, tables->ops) < 0) {
+    if (opcodes_read(&table, tables->ops) < 0) {
         return -1;
     }
     if (n_units == 0 || n_units > INT32_MAX / 64) {
@@ -405,7 +399,7 @@ PyObject *
 branches_of_code(const uint8_t *code, Py_ssize_t n_bytes, PyObject *ops)
 {
     opcode_table table;
-    if (read_opcodes(&table, ops) < 0) {
+    if (opcodes_read(&table, ops) < 0) {
         return NULL;
     }
     PyObject *found = PyList_New(0), *sorted = NULL;
@@ -418,13 +412,13 @@ branches_of_code(const uint8_t *code, Py_ssize_t n_bytes, PyObject *ops)
         case OP_POP_JUMP_IF_NONE:
         case OP_POP_JUMP_IF_NOT_NONE:
         case OP_POP_JUMP_IF_TRUE: /* left skips the NOT_TAKEN */
-            status = append_branch(found, unit, after + 1, after + argument_at(code, unit, table.extended_arg));
+            status = append_branch(found, unit, after + 1, after + graph_argument(code, unit, table.extended_arg));
             break;
         case OP_FOR_ITER: /* right skips the END_FOR and POP_ITER */
-            status = append_branch(found, unit, after, after + argument_at(code, unit, table.extended_arg) + 2);
+            status = append_branch(found, unit, after, after + graph_argument(code, unit, table.extended_arg) + 2);
             break;
         case OP_END_ASYNC_FOR:
-            argument = argument_at(code, unit, table.extended_arg);
+            argument = graph_argument(code, unit, table.extended_arg);
             source = async_source(code, table.names, unit, argument);
             status = append_branch(found, source, source + 2, unit + 1);
             break;
@@ -446,7 +440,7 @@ PyObject *
 steering_of_code(const uint8_t *code, Py_ssize_t n_bytes, PyObject *ops)
 {
     opcode_table table;
-    if (read_opcodes(&table, ops) < 0) {
+    if (opcodes_read(&table, ops) < 0) {
         return NULL;
     }
     PyObject *found = PyList_New(0);
@@ -455,7 +449,7 @@ steering_of_code(const uint8_t *code, Py_ssize_t n_bytes, PyObject *ops)
         if (name == OP_OTHER || name == OP_EXTENDED_ARG || name == OP_NOT_TAKEN) {
             continue;
         }
-        PyObject *each = Py_BuildValue("(nL)", unit, (long long)argument_at(code, unit, table.extended_arg));
+        PyObject *each = Py_BuildValue("(nL)", unit, (long long)graph_argument(code, unit, table.extended_arg));
         if (each == NULL || PyList_Append(found, each) < 0) {
             Py_CLEAR(found);
         }

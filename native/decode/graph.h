@@ -39,6 +39,17 @@ typedef enum opcode_name {
     OP_OTHER = N_OPCODE_NAMES, /* it does not steer control */
 } opcode_name;
 
+typedef struct opcode_table {
+    uint8_t names[256]; /* opcode_name by number */
+    uint8_t extended_arg; /* its number */
+} opcode_table;
+
+/* Read the numbers of a version's instructions. 0, or -1 with TypeError or ValueError. */
+int opcodes_read(opcode_table *table, PyObject *ops);
+
+/* The argument of an instruction with what EXTENDED_ARG, of number `extended`, adds to it; there are at most three. */
+int64_t graph_argument(const uint8_t *code, Py_ssize_t unit, uint8_t extended);
+
 typedef struct branch_ways {
     int32_t left, right; /* where the instruction leads */
     int32_t left_event, right_event; /* the units at which its events are recorded */

@@ -2,6 +2,8 @@
  * The measured process never loads it. */
 #include "compat/versions.h"
 #include "decode/arcs.h"
+#include "decode/jumps.h"
+#include "decode/nodes.h"
 #include "decode/positions.h"
 
 typedef struct graph_object {
@@ -140,7 +142,113 @@ positions(PyObject *Py_UNUSED(module), PyObject *arguments)
     return found;
 }
 
+PyDoc_STRVAR(condition_jumps_doc,
+"condition_jumps(code, line_table, first_line, ops, test)\n--\n\n"
+"Return the places of a code object's conditional jumps as text, and (unit, opcode) of each; see\n"
+"analyze/conditions/branch_outcomes.py.");
+
+static PyObject *
+condition_jumps(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Py_buffer code, table;
+    long long first_line;
+    PyObject *ops, *test;
+    if (!PyArg_ParseTuple(arguments, "y*y*LOO:condition_jumps", &code, &table, &first_line, &ops, &test)) {
+        return NULL;
+    }
+    PyObject *found = jumps_of_code(code.buf, code.len, table.buf, table.len, first_line, ops, test);
+    PyBuffer_Release(&code);
+    PyBuffer_Release(&table);
+    return found;
+}
+
+/* Make room at the end of a bytearray and copy nodes there. -1 without memory. */
+static int
+append_nodes(PyObject *nodes, const Py_buffer *log, Py_ssize_t at, Py_ssize_t n_bytes)
+{
+    Py_ssize_t before = PyByteArray_GET_SIZE(nodes);
+    if (PyByteArray_Resize(nodes, before + n_bytes) < 0) {
+        return -1;
+    }
+    Py_ssize_t copied = nodes_copy(log->buf, at, n_bytes, (uint8_t *)PyByteArray_AS_STRING(nodes) + before);
+    return PyByteArray_Resize(nodes, before + copied);
+}
+
+PyDoc_STRVAR(take_nodes_doc,
+"take_nodes(log, at, nodes)\n--\n\n"
+"Add the NODE entries that begin at `at` and follow one another to `nodes`, a bytearray or None; return where they\n"
+"end. See record/run/node_table.py.");
+
+static PyObject *
+take_nodes(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Py_buffer log;
+    Py_ssize_t at;
+    PyObject *nodes;
+    if (!PyArg_ParseTuple(arguments, "y*nO:take_nodes", &log, &at, &nodes)) {
+        return NULL;
+    }
+    PyObject *end = NULL;
+    if (at < 0 || (nodes != Py_None && !PyByteArray_Check(nodes))) {
+        PyErr_SetString(PyExc_TypeError, "take_nodes() takes a place and a bytearray or None");
+    }
+    else {
+        Py_ssize_t n_bytes = nodes_bytes(log.buf, log.len, at);
+        if (nodes == Py_None || append_nodes(nodes, &log, at, n_bytes) == 0) {
+            end = PyLong_FromSsize_t(at + n_bytes);
+        }
+    }
+    PyBuffer_Release(&log);
+    return end;
+}
+
+PyDoc_STRVAR(are_nodes_whole_doc,
+"are_nodes_whole(nodes, n_codes)\n--\n\n"
+"Return whether ids count from 1, callers come before what they call, and codes are from 1 to n_codes.");
+
+static PyObject *
+are_nodes_whole(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Py_buffer nodes;
+    unsigned int n_codes;
+    if (!PyArg_ParseTuple(arguments, "y*I:are_nodes_whole", &nodes, &n_codes)) {
+        return NULL;
+    }
+    int is_whole = nodes_are_whole(nodes.buf, nodes.len, n_codes);
+    PyBuffer_Release(&nodes);
+    return PyBool_FromLong(is_whole);
+}
+
+PyDoc_STRVAR(number_nodes_doc,
+"number_nodes(nodes, frame_of, known, tree, node_type)\n--\n\n"
+"Return the numbers of nodes in a tree, by id; new nodes are added to `known` and `tree`. See\n"
+"analyze/profile/calltree.py. Raises ValueError for a node that comes before its caller.");
+
+static PyObject *
+number_nodes(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Py_buffer nodes;
+    PyObject *frame_of, *known, *tree, *node_type;
+    if (!PyArg_ParseTuple(arguments, "y*OO!O!O!:number_nodes", &nodes, &frame_of, &PyDict_Type, &known, &PyList_Type,
+                          &tree, &PyType_Type, &node_type)) {
+        return NULL;
+    }
+    PyObject *found = NULL;
+    if (PyType_IsSubtype((PyTypeObject *)node_type, &PyTuple_Type)) {
+        found = nodes_number(nodes.buf, nodes.len, frame_of, known, tree, (PyTypeObject *)node_type);
+    }
+    else {
+        PyErr_SetString(PyExc_TypeError, "nodes are a kind of tuple");
+    }
+    PyBuffer_Release(&nodes);
+    return found;
+}
+
 static PyMethodDef module_methods[] = {
+    {"condition_jumps", condition_jumps, METH_VARARGS, condition_jumps_doc},
+    {"take_nodes", take_nodes, METH_VARARGS, take_nodes_doc},
+    {"are_nodes_whole", are_nodes_whole, METH_VARARGS, are_nodes_whole_doc},
+    {"number_nodes", number_nodes, METH_VARARGS, number_nodes_doc},
     {"positions", positions, METH_VARARGS, positions_doc},
     {"steering_instructions", steering_instructions, METH_VARARGS, steering_doc},
     {"find_branches", find_branches, METH_VARARGS, find_branches_doc},

@@ -8,14 +8,8 @@
 #define NO_LOCATION 15
 #define MAX_SHIFT 30 /* lines are C ints */
 
-typedef struct cursor {
-    const uint8_t *table;
-    Py_ssize_t at, size;
-    int is_past; /* a read went past the end */
-} cursor;
-
 static int
-next_byte(cursor *self)
+next_byte(position_cursor *self)
 {
     if (self->at >= self->size) {
         self->is_past = 1;
@@ -26,7 +20,7 @@ next_byte(cursor *self)
 
 /* 6 bits a byte, low bits first; bit 6 says that more bytes follow. */
 static int64_t
-next_varint(cursor *self)
+next_varint(position_cursor *self)
 {
     int byte = next_byte(self);
     int64_t value = byte & 63;
@@ -40,23 +34,87 @@ next_varint(cursor *self)
 
 /* A varint whose lowest bit is the sign. */
 static int64_t
-next_signed(cursor *self)
+next_signed(position_cursor *self)
 {
     int64_t value = next_varint(self);
     return value & 1 ? -(value >> 1) : value >> 1;
 }
 
-/* Return a new tuple of four numbers, None where they are less than 0 and not lines. NULL without memory. */
+position_cursor
+positions_begin(const uint8_t *table, Py_ssize_t size, int64_t first_line)
+{
+    return (position_cursor){.table = table, .size = size, .line = first_line};
+}
+
+int
+positions_next(position_cursor *self)
+{
+    if (self->at >= self->size || self->is_past) {
+        return 0;
+    }
+    int head = next_byte(self);
+    int kind = head >> 3 & 15;
+    code_position found = {.line = self->line, .column = -1, .end_column = -1, .is_known = kind != NO_LOCATION};
+    if (kind == LONG) {
+        found.line += next_signed(self);
+        found.end_line = found.line + next_varint(self);
+        found.column = next_varint(self) - 1; /* stored plus one; 0 means that there is none */
+        found.end_column = next_varint(self) - 1;
+    }
+    else if (kind == NO_COLUMNS) {
+        found.line += next_signed(self);
+        found.end_line = found.line;
+    }
+    else if (kind >= ONE_LINE_0 && kind < NO_COLUMNS) {
+        found.line += kind - ONE_LINE_0;
+        found.end_line = found.line;
+        found.column = next_byte(self);
+        found.end_column = next_byte(self);
+    }
+    else if (kind < ONE_LINE_0) {
+        int second = next_byte(self);
+        found.end_line = found.line;
+        found.column = kind << 3 | second >> 4;
+        found.end_column = found.column + (second & 15);
+    }
+    if (self->is_past) {
+        return 0;
+    }
+    self->line = found.line;
+    self->position = found;
+    self->end_unit += (head & 7) + 1;
+    return 1;
+}
+
+const code_position *
+positions_at(position_cursor *self, Py_ssize_t unit)
+{
+    while (unit >= self->end_unit) {
+        if (!positions_next(self)) {
+            return NULL;
+        }
+    }
+    return &self->position;
+}
+
+/* Return a number, None if it is less than 0 or nothing is known: a new reference. */
 static PyObject *
-new_position(int64_t line, int64_t end_line, int64_t column, int64_t end_column)
+number_or_none(int64_t value, int is_there)
+{
+    return is_there ? PyLong_FromLongLong(value) : Py_NewRef(Py_None);
+}
+
+/* Return a new tuple of four numbers, None where they are not known. NULL without memory. */
+static PyObject *
+new_position(const code_position *from)
 {
     PyObject *position = PyTuple_New(4); /* owned */
     PyObject *items[4] = {
         /* owned, until the tuple takes them */
-        PyLong_FromLongLong(line),
-        PyLong_FromLongLong(end_line),
-        column < 0 ? Py_NewRef(Py_None) : PyLong_FromLongLong(column),
-        end_column < 0 ? Py_NewRef(Py_None) : PyLong_FromLongLong(end_column),
+        number_or_none(from->line, from->is_known),
+        number_or_none(from->end_line, from->is_known),
+        number_or_none(from->column, from->is_known && from->column >= 0),
+        number_or_none(from->end_column, from->is_known && from->end_column >= 0),
     };
     int is_whole = position != NULL && items[0] != NULL && items[1] != NULL && items[2] != NULL && items[3] != NULL;
     for (int at = 0; at < 4; at++) {
@@ -73,64 +131,20 @@ new_position(int64_t line, int64_t end_line, int64_t column, int64_t end_column)
     return position;
 }
 
-/* Read one entry after its head; `line` is advanced to its line. NULL without an exception if it ends too early. */
-static PyObject *
-next_position(cursor *self, int kind, int64_t *line)
-{
-    int64_t end_line, column = -1, end_column = -1;
-    if (kind == NO_LOCATION) {
-        return Py_BuildValue("(OOOO)", Py_None, Py_None, Py_None, Py_None);
-    }
-    if (kind == LONG) {
-        *line += next_signed(self);
-        end_line = *line + next_varint(self);
-        column = next_varint(self) - 1; /* stored plus one; 0 means that there is none */
-        end_column = next_varint(self) - 1;
-    }
-    else if (kind == NO_COLUMNS) {
-        *line += next_signed(self);
-        end_line = *line;
-    }
-    else if (kind >= ONE_LINE_0) {
-        *line += kind - ONE_LINE_0;
-        end_line = *line;
-        column = next_byte(self);
-        end_column = next_byte(self);
-    }
-    else {
-        int second = next_byte(self);
-        end_line = *line;
-        column = kind << 3 | second >> 4;
-        end_column = column + (second & 15);
-    }
-    if (self->is_past) {
-        return NULL;
-    }
-    return new_position(*line, end_line, column, end_column);
-}
-
 PyObject *
 positions_of_table(const uint8_t *table, Py_ssize_t size, int64_t first_line)
 {
-    cursor self = {.table = table, .size = size};
-    int64_t line = first_line;
+    position_cursor cursor = positions_begin(table, size, first_line);
     PyObject *found = PyList_New(0);
-    while (found != NULL && self.at < self.size) {
-        int head = next_byte(&self);
-        PyObject *position = next_position(&self, head >> 3 & 15, &line);
-        if (position == NULL) {
-            if (PyErr_Occurred()) {
+    Py_ssize_t unit = 0;
+    while (found != NULL && positions_next(&cursor)) {
+        PyObject *position = new_position(&cursor.position);
+        for (; found != NULL && unit < cursor.end_unit; unit++) {
+            if (position == NULL || PyList_Append(found, position) < 0) {
                 Py_CLEAR(found);
             }
-            break;
         }
-        for (int units = (head & 7) + 1; units > 0; units--) {
-            if (PyList_Append(found, position) < 0) {
-                Py_CLEAR(found);
-                break;
-            }
-        }
-        Py_DECREF(position);
+        Py_XDECREF(position);
     }
     return found;
 }

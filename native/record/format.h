@@ -9,7 +9,7 @@
 #define ENTRY_HEAD_BYTES 8
 #define ENTRY_END 0
 #define ENTRY_PADDING 0xFFFFFFFFu
-#define FIRST_SEGMENT_BYTES (1u << 14) /* the file doubles until segments have their full size */
+#define FIRST_SEGMENT_BYTES (1u << 13) /* the file doubles until segments have their full size */
 #define SEGMENT_BYTES (1u << 18)
 
 /* Record files. */

@@ -9,7 +9,7 @@ ENTRY_HEAD_BYTES = 8
 """An entry's kind and size, before its payload."""
 ENTRY_END = 0
 ENTRY_PADDING = 0xFFFFFFFF
-FIRST_SEGMENT_BYTES = 1 << 14
+FIRST_SEGMENT_BYTES = 1 << 13
 """The file doubles until segments have their full size: most processes of a large run record little."""
 SEGMENT_BYTES = 1 << 18
 

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from footfall.errors import FootfallError, UsageError
 from footfall.record.data.combine import combine_files, find_inputs, remove_inputs
-from footfall.record.data.condition_tables import BranchedCode, Place, SourcePosition, read_conditions, write_conditions
+from footfall.record.data.condition_tables import (
+    BranchedCode,
+    Place,
+    SourcePosition,
+    read_conditions,
+    text_of_places,
+    write_conditions,
+)
 from footfall.record.data.coverage_tables import FileData, read_contexts_by_line, read_coverage, write_coverage
 from footfall.record.data.merge_conditions import ConditionsMerge
 from footfall.record.data.merge_coverage import CoverageMerge
@@ -106,8 +113,8 @@ def _write(path: pathlib.Path, data: Data, profile: int | None = None, inferred:
         if profile is not None:
             write_profile(connection, _profile(profile))
             codes = [
-                BranchedCode("f", 1, (_place(2), _place(3)), {"": bytes([1, profile])}),
-                BranchedCode(f"g{profile}", 5, (_place(6),), {"unit": b"\2"}),
+                BranchedCode("f", 1, text_of_places([_place(2), _place(3)]), {"": bytes([1, profile])}),
+                BranchedCode(f"g{profile}", 5, text_of_places([_place(6)]), {"unit": b"\2"}),
             ]
             write_conditions(connection, {"/p/a.py": codes})
     return str(path)

@@ -24,6 +24,7 @@ from footfall.record.data.condition_tables import (
     Place,
     SourcePosition,
     read_conditions,
+    text_of_places,
     write_conditions,
 )
 from footfall.record.data.coverage_tables import write_coverage
@@ -80,7 +81,7 @@ def test_rewritten_assertions_are_left_out() -> None:
     """What ran without an operand's jump, as pytest's assertions do, says nothing of the operand."""
     text = "def test(a):\n    assert a > 1 and a < 3\n"
     place = SourcePosition(2, 4, 2, 26)
-    ran = BranchedCode("test", 1, (Place(place, place),), {"": bytes([IS_TRUE])})
+    ran = BranchedCode("test", 1, text_of_places([Place(place, place)]), {"": bytes([IS_TRUE])})
     assert outcomes_by_operand(find_conditions(text), [ran]) == {}
     assert len(outcomes_by_operand(find_conditions(text), [])) == 2
 
@@ -108,7 +109,7 @@ def test_operands_by_group() -> None:
 def test_conditions_come_back_from_the_data_file(tmp_path: pathlib.Path) -> None:
     """Written and read again they are the same; contexts are chosen by patterns and added up."""
     place = Place(SourcePosition(1, 2, 3, 400), SourcePosition(0, 0, 0, 0))
-    code = BranchedCode("f", 7, (place, place))
+    code = BranchedCode("f", 7, text_of_places([place, place]))
     code.add("one", bytes([IS_TRUE, 0]))
     code.add("two", bytes([IS_FALSE, 0]))
     code.add("one", bytes([0, IS_TRUE]))
@@ -116,6 +117,7 @@ def test_conditions_come_back_from_the_data_file(tmp_path: pathlib.Path) -> None
     with write_coverage(path, {}, has_arcs=True) as connection:
         write_conditions(connection, {"/p/a.py": [code]})
     assert read_conditions(path) == {"/p/a.py": [code]}
+    assert code.places == (place, place)
     (one,) = (read_conditions(path, ["^one$"]) or {})["/p/a.py"]
     assert one.outcomes == {"one": bytes([IS_TRUE, IS_TRUE])}
     with closing(sqlite3.connect(path)) as connection, connection:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from footfall.record.run.sample_log import Node, Sample, SampledCode, SampledThread, SampleLog
+from footfall.record.run.node_table import Node
+from footfall.record.run.sample_log import Sample, SampledCode, SampledThread, SampleLog
 
 MS = 1_000_000
 

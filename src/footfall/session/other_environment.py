@@ -6,7 +6,6 @@ Nothing is installed there. `footfall.observe.on_path` says what happens in the 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Final
@@ -14,7 +13,7 @@ from typing import Final
 import footfall
 from footfall.model import RUN_VARIABLE
 from footfall.pythons import version_name
-from footfall.session.target import find_interpreter, inspect_interpreter
+from footfall.session.target import find_command, find_interpreter, inspect_interpreter
 
 __all__ = ["PATH_VARIABLE", "hook_path", "is_in_another", "which_tier"]
 
@@ -27,7 +26,7 @@ def is_in_another(program: list[str]) -> bool:
 
     Of a command that is not Python itself (make, uv, a shell), it is the Python that such a command would find first.
     """
-    path = find_interpreter(program) or shutil.which("python3") or shutil.which("python")
+    path = find_interpreter(program) or find_command("python3") or find_command("python")
     return path is not None and _folder(path) != _folder(sys.executable)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 import warnings
@@ -17,7 +16,7 @@ from collections.abc import Sequence
 from footfall.errors import UsageError
 from footfall.pythons import is_in_range, is_known_build
 
-__all__ = ["Interpreter", "command_line", "find_interpreter", "inspect_interpreter"]
+__all__ = ["Interpreter", "command_line", "find_command", "find_interpreter", "inspect_interpreter"]
 
 _PROBE = """
 import importlib.machinery, importlib.util, os, site, sys
@@ -49,7 +48,7 @@ def command_line(arguments: Sequence[str], *, is_module: bool, called: str = "ru
         return [sys.executable, "-m", first, *rest]
     is_here = os.path.exists(first)
     is_named_python = first.endswith(_SCRIPT_SUFFIXES)
-    if "/" not in first and not (is_here and is_named_python) and shutil.which(first) is not None:
+    if "/" not in first and not (is_here and is_named_python) and find_command(first) is not None:
         return [first, *rest]
     if not is_here and is_named_python:
         raise UsageError(
@@ -200,9 +199,19 @@ class Interpreter:
         return self.version is None or (is_in_range(self.version) and is_known_build(self.version, self.has_gil))
 
 
+def find_command(name: str) -> str | None:
+    """Return the file that a command starts, which may be on the path; None if there is none. As `shutil.which`, whose
+    module loads four compressors."""
+    folders = [""] if os.path.dirname(name) else os.get_exec_path()
+    for path in (os.path.join(folder, name) for folder in folders):
+        if os.path.exists(path) and not os.path.isdir(path) and os.access(path, os.X_OK):
+            return path
+    return None
+
+
 def find_interpreter(arguments: Sequence[str]) -> str | None:
     """Return the Python interpreter that a command is or names on its first line; None if there is none."""
-    path = shutil.which(arguments[0])
+    path = find_command(arguments[0])
     if path is None:
         return None
     if _is_python(path):
@@ -222,7 +231,7 @@ def find_interpreter(arguments: Sequence[str]) -> str | None:
         words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
     if not words or not _is_python(words[0]):
         return None
-    return shutil.which(words[0])
+    return find_command(words[0])
 
 
 def _is_python(path: str) -> bool:

@@ -13,11 +13,13 @@ from footfall.analyze.bytecode.arcs import arcs_of_code, walk_arcs
 from footfall.analyze.bytecode.branches import find_branches, list_branches
 from footfall.analyze.bytecode.instructions import find_steering, lines_of_units, steering_instructions
 from footfall.analyze.bytecode.linetable import positions, read_positions
-from footfall.analyze.bytecode.opcodes import OPCODES_BY_VERSION
+from footfall.analyze.bytecode.opcodes import CONSTANT_TESTS_BY_VERSION, OPCODES_BY_VERSION
+from footfall.analyze.conditions.branch_outcomes import find_condition_jumps
 from footfall.record.run.record_file import RecordedCode
 
-pytest.importorskip("footfall._decode", reason="there is no C extension for this interpreter")
-OPS = OPCODES_BY_VERSION.get(sys.version_info[:2])
+condition_jumps = pytest.importorskip("footfall._decode", reason="no C extension for this interpreter").condition_jumps
+VERSION = sys.version_info[:2]
+OPS = OPCODES_BY_VERSION.get(VERSION)
 pytestmark = pytest.mark.skipif(OPS is None, reason="this version records no branches")
 
 STAR = """
@@ -114,6 +116,9 @@ def test_the_same_answers() -> None:
         assert positions(code.co_linetable, code.co_firstlineno) == read_positions(
             code.co_linetable, code.co_firstlineno
         )
+        tables = code.co_code, code.co_linetable, code.co_firstlineno
+        jumps = condition_jumps(*tables, OPS, CONSTANT_TESTS_BY_VERSION[VERSION])
+        assert jumps == find_condition_jumps(*tables, VERSION)
         recorded = _recorded(code, branches)
         n_with_stars += _n_star_ends(recorded)
         for has_exits, is_partial in ((True, False), (True, True), (False, False)):
@@ -144,6 +149,8 @@ def test_damage_is_refused_alike_and_never_read_past() -> None:
         assert find_branches(recorded.code, OPS) == list_branches(recorded.code, OPS)
         assert steering_instructions(recorded.code, OPS) == find_steering(recorded.code, OPS)
         assert positions(recorded.line_table, 5) == read_positions(recorded.line_table, 5)
+        jumps = condition_jumps(recorded.code, recorded.line_table, 5, OPS, CONSTANT_TESTS_BY_VERSION[VERSION])
+        assert jumps == find_condition_jumps(recorded.code, recorded.line_table, 5, VERSION)
         is_partial = bool(chance.randrange(2))
         ours = _answer(arcs_of_code, recorded, True, is_partial)
         if ours != "refused":

@@ -13,7 +13,8 @@ from footfall.analyze.profile.calltree import (
 )
 from footfall.analyze.profile.stacks import collapse_stacks
 from footfall.formats import UNIT_UNKNOWN
-from footfall.record.run.sample_log import Node, Sample, SampledCode, SampleLog
+from footfall.record.run.node_table import Node
+from footfall.record.run.sample_log import Sample, SampledCode, SampleLog
 from made_logs import MS, make_log
 
 

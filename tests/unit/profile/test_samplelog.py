@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from footfall.analyze.profile.calltree import profile_of_logs
 from footfall.errors import FootfallError
 from footfall.record.run.process_logs import read_sample_logs
-from footfall.record.run.sample_log import Node, Sample, SampledCode, SampledThread, read_sample_log
+from footfall.record.run.node_table import Node
+from footfall.record.run.sample_log import Sample, SampledCode, SampledThread, read_sample_log
 from footfall.record.run.segments import read_entries
 
 MS = 1_000_000
@@ -184,7 +185,8 @@ def test_names_that_are_none_are_stored_all_the_same(tmp_path):
     from footfall.analyze.profile.calltree import profile_of_logs
     from footfall.analyze.profile.rows import rows_from_profile
     from footfall.record.data.profile_tables import write_profile
-    from footfall.record.run.sample_log import Node, Sample, SampledCode, SampledThread, SampleLog, _text
+    from footfall.record.run.node_table import Node
+    from footfall.record.run.sample_log import Sample, SampledCode, SampledThread, SampleLog, _text
 
     log = SampleLog("x.smp")
     garbage = _text(b"\xe0\xbb\x05\xf0\xcf\x7f\x00\x00\xed\xa0\x80")

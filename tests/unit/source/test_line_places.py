@@ -26,7 +26,8 @@ from footfall.cli.main import main
 from footfall.live.model import LiveModel, Measure, _Log
 from footfall.record.data.coverage_tables import FileData, write_coverage
 from footfall.record.data.profile_tables import write_profile
-from footfall.record.run.sample_log import Node, Sample, SampledCode, SampledThread, SampleLog
+from footfall.record.run.node_table import Node
+from footfall.record.run.sample_log import Sample, SampledCode, SampledThread, SampleLog
 from footfall.report.hottest import profile_summary
 from footfall.report.places import SOURCES
 from footfall.report.profile.timetable import TimeTableOptions, render_times, times_by_report
@@ -328,7 +329,8 @@ def test_top_distinguishes_functions_of_one_name() -> None:
     log.threads[0] = SampledThread(1, "main")
     log.codes = {1: SampledCode("/p/a.py", "C.value", 10, b""), 2: SampledCode("/p/a.py", "C.value", 20, b"")}
     log.codes[3] = SampledCode("<gc>", "<gc>", 0, b"")
-    log.nodes = {1: Node(0, 1, 11), 2: Node(0, 2, 21), 3: Node(2, 3, 0)}
+    for number, node in enumerate((Node(0, 1, 11), Node(0, 2, 21), Node(2, 3, 0)), 1):
+        log.nodes[number] = node
     log.samples = [Sample(0, node, 0, ms * MS, ms * MS, 0, True, 1) for node, ms in ((1, 5), (2, 3), (3, 2))]
     read = _Log.__new__(_Log)  # as if it had been followed up to here
     read.follower, read.stacks = SimpleNamespace(log=log), {}

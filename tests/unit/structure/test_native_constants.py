@@ -10,7 +10,7 @@ import pytest
 from conftest import REPOSITORY
 from footfall import formats, model
 from footfall.observe import interruptions
-from footfall.record.run import event_places, sample_log
+from footfall.record.run import event_places, node_table, sample_log
 
 pytestmark = pytest.mark.any_python
 
@@ -61,7 +61,7 @@ def test_the_format_of_records_stands_once():
         (sample_log._HEADER_LAYOUT, formats.LEASE_AT),
         (sample_log._SAMPLE_LAYOUT, formats.SAMPLE_BYTES),
         (sample_log._WAITING_LAYOUT, formats.WAITING_BYTES),
-        (sample_log._NODE_LAYOUT, formats.NODE_BYTES),
+        (node_table._LAYOUT, formats.NODE_BYTES),
         (event_places._HEAD, formats.EVENTS_HEAD_BYTES),
     ],
 )

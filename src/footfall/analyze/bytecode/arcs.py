@@ -16,7 +16,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from footfall.analyze.bytecode.extension import decode
+from footfall.record.run.extension import decode
 from footfall.analyze.bytecode.instructions import Graph, build_graph, lines_of_units
 from footfall.analyze.bytecode.opcodes import OPCODES_BY_VERSION, Opcodes
 from footfall.model import (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from footfall.analyze.bytecode.extension import decode
+from footfall.record.run.extension import decode
 from footfall.analyze.bytecode.instructions import find_steering
 from footfall.analyze.bytecode.opcodes import Opcodes
 

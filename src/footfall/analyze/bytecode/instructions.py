@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from footfall.analyze.bytecode.extension import decode
+from footfall.record.run.extension import decode
 from footfall.analyze.bytecode.opcodes import CACHE, Opcodes
 
 __all__ = [

@@ -6,7 +6,7 @@ after the program has ended, without its code objects.
 
 from __future__ import annotations
 
-from footfall.analyze.bytecode.extension import decode
+from footfall.record.run.extension import decode
 
 __all__ = ["Position", "positions", "read_positions"]
 

@@ -29,17 +29,20 @@ from footfall.record.data.condition_tables import (
     Conditions,
     Place,
     SourcePosition,
+    places_of_text,
+    text_of_places,
 )
+from footfall.record.run.extension import decode
 from footfall.record.run.record_file import RecordedCode
 
-__all__ = ["OutcomeCollector", "find_outcomes", "find_places"]
+__all__ = ["OutcomeCollector", "find_condition_jumps", "find_outcomes", "find_places"]
 
 
 class OutcomeCollector:
     """Collects the outcomes of a run's code objects by file. The same code in many contexts is kept once."""
 
     def __init__(self) -> None:
-        self._found: dict[str, dict[tuple[str, int, tuple[Place, ...]], BranchedCode]] = {}
+        self._found: dict[str, dict[tuple[str, int, bytes], BranchedCode]] = {}
 
     def add(self, code: RecordedCode, contexts: Iterable[str]) -> None:
         """Add the outcomes of one code object, for each of the contexts."""
@@ -55,49 +58,66 @@ class OutcomeCollector:
         return {path: list(codes.values()) for path, codes in self._found.items()}
 
 
-def find_outcomes(code: RecordedCode) -> tuple[tuple[Place, ...], bytes]:
-    """Return the conditional jumps in order, and for each one byte of IS_... flags: the outcomes it had.
+def find_outcomes(code: RecordedCode) -> tuple[bytes, bytes]:
+    """Return the conditional jumps in order, as text, and for each one byte of IS_... flags: the outcomes it had.
 
     Both are empty if the interpreter records no branches (before CPython 3.14). O(len(code.code)).
     """
     version = version_of(code.version)
     if version not in OPCODES_BY_VERSION:
-        return (), b""
+        return b"", b""
     places, jumps = _find_jumps(code.code, code.line_table, code.first_line, version)
-    events = code.events
-    # While INSTRUCTION events are on, LEFT is recorded at the NOT_TAKEN, after the jump and its one cache.
-    return places, bytes(
-        [
-            (left if (events[unit] | events[unit + 2]) & EVENT_LEFT else 0)
-            | (right if events[unit] & EVENT_RIGHT else 0)
-            for unit, left, right in jumps
-            if unit + 2 < len(events)
-        ]
-    )
+    events, meaning = code.events, _meanings(version)
+    flags = bytearray()
+    for unit, opcode in jumps:
+        if unit + 2 < len(events):
+            fell_through, jumped = meaning[opcode]
+            # While INSTRUCTION events are on, LEFT is recorded at the NOT_TAKEN, after the jump and its one cache.
+            left = fell_through if (events[unit] | events[unit + 2]) & EVENT_LEFT else 0
+            flags.append(left | (jumped if events[unit] & EVENT_RIGHT else 0))
+    return places, bytes(flags)
 
 
 def find_places(code: bytes, line_table: bytes, first_line: int, version: tuple[int, int]) -> tuple[Place, ...]:
     """Return the conditional jumps of a code object in order, without those of `with` exits and constants."""
-    return _find_jumps(code, line_table, first_line, version)[0]
+    return places_of_text(_find_jumps(code, line_table, first_line, version)[0])
 
 
-@lru_cache(maxsize=4096)  # with contexts, one code object comes back once for each test that ran it
-def _find_jumps(
-    code: bytes, line_table: bytes, first_line: int, version: tuple[int, int]
-) -> tuple[tuple[Place, ...], tuple[tuple[int, int, int], ...]]:
-    """Return the places, and for each (unit, flag if it fell through, flag if it jumped)."""
+@lru_cache(maxsize=4)
+def _meanings(version: tuple[int, int]) -> dict[int, tuple[int, int]]:
+    """Return by opcode the flag of a jump that fell through, and that of one that jumped."""
     ops = OPCODES_BY_VERSION[version]
-    meaning = {
+    return {
         ops.pop_jump_if_false: (IS_TRUE, IS_FALSE),
         ops.pop_jump_if_true: (IS_FALSE, IS_TRUE),
         ops.pop_jump_if_none: (IS_NOT_NONE, IS_NONE),
         ops.pop_jump_if_not_none: (IS_NONE, IS_NOT_NONE),
     }
+
+
+@lru_cache(maxsize=4096)  # with contexts, one code object comes back once for each test that ran it
+def _find_jumps(
+    code: bytes, line_table: bytes, first_line: int, version: tuple[int, int]
+) -> tuple[bytes, list[tuple[int, int]]]:
+    """Return the places as text, and (unit, opcode) of each jump."""
+    if decode is None:
+        return find_condition_jumps(code, line_table, first_line, version)
+    return decode.condition_jumps(
+        code, line_table, first_line, OPCODES_BY_VERSION[version], CONSTANT_TESTS_BY_VERSION[version]
+    )
+
+
+def find_condition_jumps(
+    code: bytes, line_table: bytes, first_line: int, version: tuple[int, int]
+) -> tuple[bytes, list[tuple[int, int]]]:
+    """Return the same as `_find_jumps`, without the C extension."""
+    ops = OPCODES_BY_VERSION[version]
+    meaning = _meanings(version)
     opcodes = code[::2]
     steering = steering_instructions(code, ops)
-    found = [(unit, *meaning[opcodes[unit]]) for unit, _ in steering if opcodes[unit] in meaning]
+    found = [(unit, opcodes[unit]) for unit, _ in steering if opcodes[unit] in meaning]
     if not found:
-        return (), ()
+        return b"", []
     targets = _targets(opcodes, steering, ops)
     where = positions(line_table, first_line)
     jumps, places = [], []
@@ -109,7 +129,7 @@ def _find_jumps(
         if not is_exit and not _tests_constant(opcodes, tester, targets, ops, CONSTANT_TESTS_BY_VERSION[version]):
             jumps.append(jump)
             places.append(Place(_position(where, tester), _position(where, unit)))
-    return tuple(places), tuple(jumps)
+    return text_of_places(places), jumps
 
 
 def _targets(opcodes: bytes, steering: list[tuple[int, int]], ops: Opcodes) -> set[int]:

@@ -17,6 +17,7 @@ from footfall.analyze.profile.cpu_times import CpuTimes
 from footfall.analyze.profile.tree_sums import TreeSums, pack_cost, unpack_cost
 from footfall.formats import COLLECTOR_PATH, LEFT_OUT_PATH, NOT_READ_PATH, TASKS_PATH
 from footfall.record.data.timelines import Span, Timelines
+from footfall.record.run.node_table import number_nodes
 from footfall.record.run.sample_log import CStack, SampledCode, SampleLog
 
 __all__ = [
@@ -210,7 +211,8 @@ class ProfileBuilder:
         self._n_ticks = 0
         self._find_path = find_path
         self._frame_ids: dict[Frame, int] = {}
-        self._node_ids: dict[tuple[int, int], int] = {}
+        self._node_ids: dict[int, int] = {}
+        """By `parent << 32 | frame`."""
         self._thread_ids: dict[ProfiledThread, int] = {}
 
     def add(self, log: SampleLog, contexts: Mapping[int, str], *, is_continued: bool = False) -> None:
@@ -290,29 +292,19 @@ class ProfileBuilder:
 
     def _add_nodes(self, log: SampleLog) -> dict[int, int]:
         """Return the number in the profile of each of the log's nodes."""
-        places: dict[tuple[int, int], int] = {}
         decoders = {code_id: _CodePlaces(log, code, self._find_path) for code_id, code in log.codes.items()}
-        found = {0: 0}
-        nodes, node_ids = self.profile.nodes, self._node_ids
-        for node_id, (parent, code, unit) in log.nodes.items():
-            place = (code, unit)
-            frame_id = places.get(place)
-            if frame_id is None:
-                frame = decoders[code].frame(unit)
-                frame_id = places[place] = self._number(self._frame_ids, self.profile.frames, frame)
-                if place in log.native_calls:
-                    self.profile.native_calls.add(frame_id)
-            key = (found[parent], frame_id)  # as `add_node`, which for each node would take three times as long
-            number = node_ids.get(key)
-            if number is None:
-                number = node_ids[key] = len(nodes)
-                nodes.append(TreeNode._make(key))
-            found[node_id] = number
-        return found
+
+        def frame_of(code: int, unit: int) -> int:
+            frame_id = self._number(self._frame_ids, self.profile.frames, decoders[code].frame(unit))
+            if (code, unit) in log.native_calls:
+                self.profile.native_calls.add(frame_id)
+            return frame_id
+
+        return number_nodes(log.nodes.packed, frame_of, self._node_ids, self.profile.nodes, TreeNode)
 
     def add_node(self, parent: int, frame: int) -> int:
         """Return the number of the node with this caller and frame."""
-        number = self._node_ids.setdefault((parent, frame), len(self.profile.nodes))
+        number = self._node_ids.setdefault(parent << 32 | frame, len(self.profile.nodes))
         if number == len(self.profile.nodes):
             self.profile.nodes.append(TreeNode(parent, frame))
         return number

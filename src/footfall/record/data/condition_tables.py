@@ -29,12 +29,18 @@ __all__ = [
     "check_conditions_format",
     "create_condition_tables",
     "read_conditions",
+    "places_of_text",
+    "text_of_places",
     "unpack_places",
     "write_conditions",
 ]
 
 _FORMAT: Final = 1
 _MAX_PLACES_BYTES: Final = 8 << 20  # of one code object, unpacked; a thousand jumps take about 30 KB
+_NUMBERS_OF_A_PLACE: Final = 8
+_TEXT: Final = re.compile(rb"(?:-?\d{1,20},){7}-?\d{1,20}(?:,(?:-?\d{1,20},){7}-?\d{1,20})*")
+_WINDOW_BITS: Final = 10
+_MEMORY_LEVEL: Final = 3
 _SCHEMA: Final = """
 create table footfall_conditions_format (format integer);
 create table footfall_conditions_code (id integer primary key, path text, qualname text, first_line integer,
@@ -71,8 +77,14 @@ class BranchedCode:
 
     qualname: str
     first_line: int
-    places: tuple[Place, ...]
+    places_text: bytes
+    """What `text_of_places` returns: most who have it never look at single places."""
     outcomes: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """The jumps' places."""
+        return places_of_text(self.places_text)
 
     def add(self, context: str, outcomes: bytes) -> None:
         """Add the outcomes in a context."""
@@ -81,7 +93,8 @@ class BranchedCode:
 
     def in_all_contexts(self) -> bytes:
         """Return the outcomes of each jump in any context."""
-        return _united((bytes(len(self.places)), *self.outcomes.values()))
+        n_numbers = self.places_text.count(b",") + 1 if self.places_text else 0
+        return _united((bytes(n_numbers // _NUMBERS_OF_A_PLACE), *self.outcomes.values()))
 
 
 def _united(outcomes: Sequence[bytes]) -> bytes:
@@ -101,7 +114,7 @@ def write_conditions(connection: sqlite3.Connection, conditions: Mapping[str, It
     numbered = [*enumerate((path, code) for path, codes in conditions.items() for code in codes)]
     connection.executemany(
         "insert into footfall_conditions_code values (?, ?, ?, ?, ?)",
-        ((code_id, path, code.qualname, code.first_line, _pack(code.places)) for code_id, (path, code) in numbered),
+        ((code_id, path, code.qualname, code.first_line, _pack(code.places_text)) for code_id, (path, code) in numbered),
     )
     connection.executemany(
         "insert into footfall_conditions values (?, ?, ?)",
@@ -121,22 +134,33 @@ def create_condition_tables(connection: sqlite3.Connection) -> None:
     connection.execute("insert into footfall_conditions_format values (?)", (_FORMAT,))
 
 
-def _pack(places: Iterable[Place]) -> bytes:
-    numbers = [number for place in places for position in place for number in position]
-    return zlib.compress(",".join(map(str, numbers)).encode(), 1)
+def text_of_places(places: Iterable[Place]) -> bytes:
+    """Return the numbers of all positions as text, with commas between them."""
+    return b",".join(b"%d" % number for place in places for position in place for number in position)
 
 
-def unpack_places(packed: bytes) -> tuple[Place, ...]:
-    """Return the places of a code object's row. Raises ValueError, TypeError or zlib.error for invalid ones."""
+def places_of_text(text: bytes) -> tuple[Place, ...]:
+    """Return what `text_of_places` was given."""
+    numbers = [int(number) for number in text.split(b",")] if text else []
+    corners = [SourcePosition(*numbers[at : at + 4]) for at in range(0, len(numbers), 4)]
+    return tuple(Place(*pair) for pair in zip(corners[::2], corners[1::2], strict=True))
+
+
+def _pack(text: bytes) -> bytes:
+    # there are thousands of short texts, and the usual window of 256 KB takes ten times as long as the text
+    packer = zlib.compressobj(1, zlib.DEFLATED, _WINDOW_BITS, _MEMORY_LEVEL)
+    return packer.compress(text) + packer.flush()
+
+
+def unpack_places(packed: bytes) -> bytes:
+    """Return the text of a code object's places. Raises ValueError, TypeError or zlib.error for invalid ones."""
     unpacker = zlib.decompressobj()
     text = unpacker.decompress(packed, _MAX_PLACES_BYTES)
     if not unpacker.eof:
         raise ValueError("the places of jumps are cut short, or too many")
-    numbers = [int(number) for number in text.split(b",")] if text else []
-    if len(numbers) % 8:
-        raise ValueError("a place of a jump is cut short")
-    corners = [SourcePosition(*numbers[at : at + 4]) for at in range(0, len(numbers), 4)]
-    return tuple(Place(*pair) for pair in zip(corners[::2], corners[1::2], strict=True))
+    if text and not _TEXT.fullmatch(text):
+        raise ValueError("the places of jumps are no numbers, or cut short")
+    return text
 
 
 def read_conditions(

@@ -12,12 +12,12 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 
 from footfall._version import VERSION
 from footfall.errors import FootfallError, UsageError
-from footfall.record.data.data_file import SCHEMA_VERSION, find_target, has_table, open_data_file
+from footfall.record.data.data_file import SCHEMA_VERSION, find_target, has_table, insert_rows, open_data_file
 from footfall.record.data.parallel_files import SIDE_FILE_ENDING
 
 __all__ = [
@@ -65,7 +65,6 @@ LINES_ONLY_TABLE = "footfall_lines_only"
 INFERRED_TABLE = "footfall_inferred"
 """Path and numbits: lines that no run saw, but that ran when the file was imported before measuring started."""
 
-_ROWS_AT_ONCE = 50
 _FEW_CONTEXTS = 3
 """Of so few, arcs are mostly different, and it costs less to read all."""
 
@@ -204,7 +203,7 @@ def _write_all(
     # in the order of the index, so that the index only grows at its end
     ordered = [(file_ids[path], files[path]) for path in paths if path in files]
     if has_arcs:
-        _insert_arcs(connection, _arc_rows(ordered, context_ids))
+        insert_rows(connection, "arc", _arc_rows(ordered, context_ids))
     else:
         rows = (
             (file_id, context_ids[label], numbits_from_numbers(lines))
@@ -215,14 +214,6 @@ def _write_all(
     tracers = [(file_ids[path], data.tracer) for path, data in files.items() if data.tracer]
     connection.executemany("insert into tracer values (?, ?)", tracers)
     write_inferred(connection, {path: data.inferred for path, data in files.items()})
-
-
-def _insert_arcs(connection: sqlite3.Connection, rows: Iterable[tuple[int, ...]]) -> None:
-    """Insert rows into `arc`, many by each statement, which takes half the time of a statement for each."""
-    rows = iter(rows)
-    while batch := list(islice(rows, _ROWS_AT_ONCE)):
-        places = ", ".join(["(?, ?, ?, ?)"] * len(batch))
-        connection.execute(f"insert into arc values {places}", list(chain.from_iterable(batch)))
 
 
 def _arc_rows(files: Iterable[tuple[int, FileData]], context_ids: Mapping[str, int]) -> Iterator[tuple[int, ...]]:

@@ -9,7 +9,8 @@ import contextlib
 import os
 import shlex
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 
 from footfall.errors import FootfallError
@@ -25,6 +26,7 @@ __all__ = [
     "check_writable",
     "find_target",
     "has_table",
+    "insert_rows",
     "move_data_file",
     "open_data_file",
     "remove_data_file",
@@ -37,6 +39,7 @@ DATABASE_ERRORS = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What a damaged database raises: the second if SQLite's own message quotes bytes of it that are not text."""
 
 _COVERAGE_TABLES = frozenset({"coverage_schema", "meta", "file", "context", "line_bits", "arc", "tracer"})
+_ROWS_AT_ONCE = 50
 _SQLITE_MAGIC = b"SQLite format 3\0"
 _OLD_COVERAGE_MAGIC = b"!coverage.py"
 
@@ -251,3 +254,15 @@ def _check_plain_tables(connection: sqlite3.Connection) -> None:
     for name in names:
         if name in _COVERAGE_TABLES or str(name).startswith("footfall_"):
             raise sqlite3.DatabaseError(f"{name!r} is not a plain table")
+
+
+def insert_rows(connection: sqlite3.Connection, table: str, rows: Iterable[tuple[object, ...]]) -> None:
+    """Insert rows of one length, many by each statement, which takes half the time of a statement for each."""
+    rows = iter(rows)
+    n_rows, statement = 0, ""
+    while batch := list(islice(rows, _ROWS_AT_ONCE)):
+        if len(batch) != n_rows:
+            n_rows = len(batch)
+            place = f"({', '.join('?' * len(batch[0]))})"
+            statement = f"insert into {table} values {', '.join([place] * n_rows)}"
+        connection.execute(statement, list(chain.from_iterable(batch)))

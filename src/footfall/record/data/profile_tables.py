@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
 from footfall.errors import FootfallError
-from footfall.record.data.data_file import has_table, open_data_file
+from footfall.record.data.data_file import has_table, insert_rows, open_data_file
 from footfall.record.data.timelines import ThreadTimeline, Timelines, pack_column, unpack_column
 
 __all__ = [
@@ -166,9 +166,9 @@ def write_profile(connection: sqlite3.Connection, profile: StoredProfile, identi
         ("footfall_frame", profile.frames),
         ("footfall_node", profile.nodes),
     ):
-        _insert(connection, table, ((index, *row) for index, row in enumerate(rows)))
-    _insert(connection, "footfall_cost", profile.costs)
-    _insert(connection, "footfall_native_call", ((frame,) for frame in sorted(profile.native_calls)))
+        insert_rows(connection, table, ((index, *row) for index, row in enumerate(rows)))
+    insert_rows(connection, "footfall_cost", profile.costs)
+    insert_rows(connection, "footfall_native_call", ((frame,) for frame in sorted(profile.native_calls)))
     write_timelines(connection, profile.timelines)
 
 
@@ -180,13 +180,13 @@ def run_of_profile(profile: StoredProfile, identity: str) -> StoredRun:
 
 def write_runs(connection: sqlite3.Connection, runs: Iterable[StoredRun]) -> None:
     """Add the runs of a profile."""
-    _insert(connection, "footfall_run", runs)
+    insert_rows(connection, "footfall_run", runs)
 
 
 def write_totals(connection: sqlite3.Connection, profile: StoredProfile) -> None:
     """Add the row of a profile's totals."""
     totals = (profile.n_processes, profile.n_samples, profile.n_dropped, profile.n_late, profile.interval_ns)
-    _insert(connection, "footfall_profile", [(_FORMAT, *totals)])
+    insert_rows(connection, "footfall_profile", [(_FORMAT, *totals)])
 
 
 def write_sums(connection: sqlite3.Connection) -> None:
@@ -197,7 +197,7 @@ def write_sums(connection: sqlite3.Connection) -> None:
 def write_timelines(connection: sqlite3.Connection, timelines: Timelines) -> None:
     """Add the timelines, up to the number of spans that may be stored."""
     timelines.bound()
-    _insert(connection, "footfall_timeline_context", enumerate(timelines.labels))
+    insert_rows(connection, "footfall_timeline_context", enumerate(timelines.labels))
     rows = [
         (
             thread,
@@ -208,13 +208,7 @@ def write_timelines(connection: sqlite3.Connection, timelines: Timelines) -> Non
         )
         for thread, timeline in timelines.threads.items()
     ]
-    _insert(connection, "footfall_timeline", rows)
-
-
-def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[tuple[object, ...]]) -> None:
-    rows = list(rows)
-    if rows:
-        connection.executemany(f"insert into {table} values ({', '.join('?' * len(rows[0]))})", rows)
+    insert_rows(connection, "footfall_timeline", rows)
 
 
 def read_profile(path: str | Path, *, has_timelines: bool = False, by_thread: bool = True) -> StoredProfile | None:

@@ -40,6 +40,7 @@ from footfall.formats import (
     SAMPLE_WAITING,
     SAMPLE_WAITS_FOR_GIL,
 )
+from footfall.record.run.node_table import NodeTable, skip_nodes
 from footfall.record.run.segments import follow_entries, read_entries
 from footfall.record.run.untrusted_file import open_recorded_file
 
@@ -50,7 +51,6 @@ __all__ = [
     "CStack",
     "CStackEntry",
     "Mappings",
-    "Node",
     "Sample",
     "SampleLog",
     "SampleLogFollower",
@@ -70,7 +70,6 @@ _SAMPLE_KINDS = (SAMPLE_SAMPLE, SAMPLE_WAITING)
 _C_STACK_KINDS = (SAMPLE_MAPPINGS, SAMPLE_C_STACK)
 _MAX_C_STACK_BYTES = 1 << 16
 _MAX_MAPPINGS = 100_000  # lines
-_NODE_LAYOUT = struct.Struct("<4I")
 MAX_START_NS = 1 << 61  # the year 2043
 MAX_NUMBER = 1 << 55  # a year of nanoseconds; sums of a few still fit into a data file
 _MAX_LINE = (1 << 31) - 1
@@ -85,15 +84,6 @@ class SampledCode(NamedTuple):
     qualname: str
     first_line: int
     line_table: bytes
-
-
-class Node(NamedTuple):
-    """A frame in the tree: the node of its caller (0 = none), its code's id, and its position in the code."""
-
-    parent: int
-    code: int
-    unit: int
-    """Code unit of the instruction, UNIT_UNKNOWN, or the line if the log has `units_are_lines`."""
 
 
 class SampledThread(NamedTuple):
@@ -175,7 +165,7 @@ class SampleLog:
         self.stopped_errno = 0
         """Not zero if the log ended before the process (28 = the disk was full, 27 = the log got too long)."""
         self.codes: dict[int, SampledCode] = {}
-        self.nodes: dict[int, Node] = {}
+        self.nodes = NodeTable()
         self.threads: dict[int, SampledThread] = {}
         self.samples: Collection[Sample] = []
         """In the order in which they were taken. Samples of a long log are read again on each iteration: an hour of one
@@ -251,7 +241,7 @@ def read_sample_log(path: str) -> SampleLog:
     reader = _SampleReader(log)
     n_damaged = 0
     first_damage: Exception | None = None
-    for kind, payload in read_entries(path, log.damage):
+    for kind, payload in read_entries(path, log.damage, log.nodes.taker()):
         try:
             if kind in _SAMPLE_KINDS:
                 found.add(reader.read(kind, payload))
@@ -309,7 +299,7 @@ class _SamplesInFile(Collection[Sample]):
         log = self._log
         reader = _SampleReader(log)
         n_found = 0
-        for kind, payload in read_entries(log.path):
+        for kind, payload in read_entries(log.path, None, skip_nodes()):
             if n_found == self._n_found:
                 return
             try:
@@ -328,8 +318,7 @@ class _SamplesInFile(Collection[Sample]):
 def _add_entry(log: SampleLog, kind: int, payload: memoryview) -> None:
     """Add an entry that is not a sample."""
     if kind == SAMPLE_NODE:
-        node_id, *node = _NODE_LAYOUT.unpack_from(payload)
-        log.nodes[node_id] = Node._make(node)
+        log.nodes.add(payload)
     elif kind == SAMPLE_CODE:
         code_id, first_line = struct.unpack_from("<II", payload)
         if first_line > _MAX_LINE:
@@ -486,12 +475,7 @@ def _text(field: bytes) -> str:
 
 def _drop_dangling(log: SampleLog, found: _FoundSamples) -> None:
     """Remove entries with invalid references: damage may hide an entry or change a number without being detected."""
-    kept: dict[int, Node] = {}
-    for node_id in sorted(log.nodes):
-        node = log.nodes[node_id]
-        if node.code in log.codes and (node.parent == 0 or node.parent in kept):
-            kept[node_id] = node
-    log.nodes = kept
+    log.nodes.drop_dangling(log.codes)
     n_dangling = sum(count for place, count in found.n_by_place.items() if not _is_whole(log, *place))
     if found.held is None:
         log.samples = _SamplesInFile(log, found.n_found, n_dangling)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from footfall.errors import FootfallError
 from footfall.formats import ENTRY_END, ENTRY_PADDING, MAGIC, RECORD_HEADER
+from footfall.record.run.node_table import Taker
 from footfall.record.run.untrusted_file import read_recorded_file
 
 __all__ = ["follow_entries", "read_entries", "sentence_of_stop"]
@@ -27,10 +28,12 @@ _OUT_OF_REACH = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS)
 _MAX_KIND = 255  # a higher kind is damage, not a newer format: the header has the format's version
 
 
-def read_entries(path: str, damage: list[str] | None = None) -> Iterator[tuple[int, memoryview]]:
+def read_entries(
+    path: str, damage: list[str] | None = None, taker: Taker | None = None
+) -> Iterator[tuple[int, memoryview]]:
     """Yield (kind, payload) in the order of the log; nothing if its writer died before writing the header.
 
-    Payloads are views of the file and stay valid while they are referenced. If something stops the reading before
+    Payloads are views of the file and stay valid while they are referenced. What `taker` takes is not yielded. If something stops the reading before
     the end, a sentence about it is appended to `damage`. Raises FootfallError (`record-corrupt`) if the file is
     not a segment log, (`record-refused`) if no measured process made it, and OSError if it cannot be opened.
     """
@@ -40,6 +43,7 @@ def read_entries(path: str, damage: list[str] | None = None) -> Iterator[tuple[i
     at = 0
     next_release = _RELEASED_BYTES
     n_bytes, head_bytes, unpack = len(view), _ENTRY.size, _ENTRY.unpack_from  # there may be millions of entries
+    taken, take = taker or (None, None)
     while at + head_bytes <= n_bytes:
         if at >= next_release:
             _release(data, next_release)
@@ -47,6 +51,9 @@ def read_entries(path: str, damage: list[str] | None = None) -> Iterator[tuple[i
         kind, size = unpack(view, at)
         if kind == ENTRY_END:
             return
+        if kind == taken and take is not None and (end := take(view, at)) > at:
+            at = end
+            continue
         start = at + head_bytes
         if start + size > n_bytes:
             _note(damage, f"{path} is cut off within its entry at byte {at}.")

@@ -13,11 +13,11 @@ import struct
 from pathlib import Path
 
 from footfall.errors import FootfallError
+from footfall.record.run.node_table import Node
 from footfall.record.run.sample_log import (
     MAX_INTERVAL_NS,
     MAX_NUMBER,
     MAX_START_NS,
-    Node,
     Sample,
     SampledCode,
     SampledThread,
@@ -220,8 +220,11 @@ def _fill(log: SampleLog, recording: _Recording) -> None:
                 code_id = code_ids[function] = len(code_ids) + 1
                 log.codes[code_id] = _code_from_name(recording.names.get(function, ""))
             node = Node(parent, code_id, log.codes[code_id].first_line)
-            parent = node_ids.setdefault(node, len(node_ids) + 1)
-            log.nodes[parent] = node
+            node_id = node_ids.get(node)
+            if node_id is None:
+                node_id = node_ids[node] = len(node_ids) + 1
+                log.nodes[node_id] = node
+            parent = node_id
         thread = threads.setdefault(stack.thread, len(threads))
         log.threads[thread] = SampledThread(stack.thread, "")
         cpu_ns = log.interval_ns
