@@ -11,8 +11,8 @@ check  runs the suite bare, under `footfall run`, and twice under `COVERAGE_CORE
        What differs between the two ctrace runs as well is unstable by itself and distinguished.
 cost   CPU of all processes (user + system) in N rounds after an uncounted one, each with all modes in another order.
        A mode's ratio is the median of its rounds' ratios to the bare run of the same round, with the interval that has
-       the median in 95 % of cases, whatever the distribution. First the suite alone; then with what the tool does before
-       and after it to show the result: footfall's summary, coverage.py's `report`, slipcover's table.
+       the median in 95 % of cases, whatever the distribution. First the suite alone; then with what the tool does
+       before and after it to show the result: footfall's summary, coverage.py's `report`, slipcover's table.
 
 Exit status 1 when a check found a difference. Times are never compared across runs of this script.
 """
@@ -145,7 +145,9 @@ def _table(rows: list[dict[str, object]]) -> str:
     for row in rows:
         program, total = _seconds(row, "program"), _seconds(row, "total")
         cells = [
-            f"{_ratio(program[name], program['bare'])}, {_ratio(total[name], total['bare'])}" if name in program else "–"
+            f"{_ratio(program[name], program['bare'])}, {_ratio(total[name], total['bare'])}"
+            if name in program
+            else "–"
             for name in names[1:]
         ]
         bare = statistics.median(program["bare"])

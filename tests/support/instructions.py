@@ -78,7 +78,9 @@ def ratio_of(program: str) -> float:
 
 
 def _environment(variables: dict[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FOOTFALL", "COVERAGE", "PYTHON"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("FOOTFALL", "COVERAGE", "PYTHON"))
+    }
     return {**kept, "PYTHONHASHSEED": "0", **variables}
 
 

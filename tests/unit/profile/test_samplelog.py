@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from footfall.analyze.profile.calltree import profile_of_logs
 from footfall.errors import FootfallError
-from footfall.record.run.process_logs import read_sample_logs
 from footfall.record.run.node_table import Node
+from footfall.record.run.process_logs import read_sample_logs
 from footfall.record.run.sample_log import Sample, SampledCode, SampledThread, read_sample_log
 from footfall.record.run.segments import read_entries
 

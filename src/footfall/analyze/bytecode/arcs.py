@@ -16,7 +16,6 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from footfall.record.run.extension import decode
 from footfall.analyze.bytecode.instructions import Graph, build_graph, lines_of_units
 from footfall.analyze.bytecode.opcodes import OPCODES_BY_VERSION, Opcodes
 from footfall.model import (
@@ -29,6 +28,7 @@ from footfall.model import (
     EVENT_UNWIND,
 )
 from footfall.pythons import version_of
+from footfall.record.run.extension import decode
 from footfall.record.run.record_file import RecordedCode
 
 __all__ = ["arcs_of_code", "walk_arcs"]

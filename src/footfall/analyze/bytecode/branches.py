@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from footfall.record.run.extension import decode
 from footfall.analyze.bytecode.instructions import find_steering
 from footfall.analyze.bytecode.opcodes import Opcodes
+from footfall.record.run.extension import decode
 
 __all__ = ["find_branches", "list_branches"]
 

@@ -10,8 +10,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from footfall.record.run.extension import decode
 from footfall.analyze.bytecode.opcodes import CACHE, Opcodes
+from footfall.record.run.extension import decode
 
 __all__ = [
     "Branch",

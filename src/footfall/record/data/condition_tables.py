@@ -114,7 +114,10 @@ def write_conditions(connection: sqlite3.Connection, conditions: Mapping[str, It
     numbered = [*enumerate((path, code) for path, codes in conditions.items() for code in codes)]
     connection.executemany(
         "insert into footfall_conditions_code values (?, ?, ?, ?, ?)",
-        ((code_id, path, code.qualname, code.first_line, _pack(code.places_text)) for code_id, (path, code) in numbered),
+        (
+            (code_id, path, code.qualname, code.first_line, _pack(code.places_text))
+            for code_id, (path, code) in numbered
+        ),
     )
     connection.executemany(
         "insert into footfall_conditions values (?, ?, ?)",
