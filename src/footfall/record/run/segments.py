@@ -34,8 +34,9 @@ def read_entries(
     """Yield (kind, payload) in the order of the log; nothing if its writer died before writing the header.
 
     Payloads are views of the file and stay valid while they are referenced. What `taker` takes is not yielded. If
-    something stops the reading before the end, a sentence about it is appended to `damage`. Raises FootfallError (`record-corrupt`) if the file is
-    not a segment log, (`record-refused`) if no measured process made it, and OSError if it cannot be opened.
+    something stops the reading before the end, a sentence about it is appended to `damage`. Raises FootfallError
+    (`record-corrupt`) if the file is not a segment log, (`record-refused`) if no measured process made it, and OSError
+    if it cannot be opened.
     """
     data = read_recorded_file(path)
     view = memoryview(data)
