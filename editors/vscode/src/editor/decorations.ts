@@ -44,13 +44,19 @@ export class Decorations implements vscode.Disposable {
     // the answers are about the file, not about a text that was not saved
     if (document.isDirty) return;
     const started = performance.now();
-    const coverage = this.isShown ? await project.askIfThere("coverage/file", { path }) : undefined;
-    const times = this.isShown ? await project.askIfThere("profile/lines", { path }) : undefined;
+    // the marks need not wait for the times: the profile's first question reads all of it
+    const [coverage, times] = [
+      this.isShown ? project.askIfThere("coverage/file", { path }) : undefined,
+      this.isShown ? project.askIfThere("profile/lines", { path }) : undefined,
+    ];
+    const file = await coverage;
+    if (document.isDirty) return;
+    this.showMarks(editor, file === undefined ? [] : marksOf(file));
+    this.log.info(`marks of ${path} after ${Math.round(performance.now() - started)} ms`);
+    const lines = await times;
     if (document.isDirty) return;
     const leastShare = vscode.workspace.getConfiguration("footfall", document.uri).get("leastShare", 0.005);
-    this.showMarks(editor, coverage === undefined ? [] : marksOf(coverage));
-    this.showHeat(editor, times === undefined ? [] : heatOf(times, leastShare));
-    this.log.info(`marks of ${path} after ${Math.round(performance.now() - started)} ms`);
+    this.showHeat(editor, lines === undefined ? [] : heatOf(lines, leastShare));
   }
 
   async refreshAll(): Promise<void> {

@@ -1,5 +1,6 @@
 // The flame graph beside the editor: the viewer of the project's own footfall.
 import { randomBytes } from "node:crypto";
+import { basename } from "node:path";
 import * as vscode from "vscode";
 
 import { panelPage, placeOfMessage } from "../flamePage";
@@ -33,7 +34,7 @@ export async function openFlame(project: Project, of: FlameOf = {}): Promise<voi
   try {
     const { title, page } = await project.flame(of);
     if (isClosed) return;
-    panel.title = `footfall: ${title}`;
+    panel.title = `footfall: ${of.path === undefined ? title : `${basename(of.path)} in ${title}`}`;
     panel.webview.html = panelPage(page, randomBytes(16).toString("base64url"));
   } catch (error) {
     panel.dispose();
