@@ -21,9 +21,9 @@ from footfall.record.data.condition_tables import (
     write_conditions,
 )
 from footfall.record.data.coverage_tables import FileData, read_contexts_by_line, read_coverage, write_coverage
-from footfall.record.data.merge_conditions import ConditionsMerge
-from footfall.record.data.merge_coverage import CoverageMerge
-from footfall.record.data.merge_profiles import ProfilesMerge
+from footfall.record.data.merging.conditions import ConditionsMerge
+from footfall.record.data.merging.coverage import CoverageMerge
+from footfall.record.data.merging.profiles import ProfilesMerge
 from footfall.record.data.profile_tables import (
     StoredCost,
     StoredFrame,

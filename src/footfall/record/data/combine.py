@@ -1,6 +1,6 @@
 """Many data files, of coverage.py or of footfall, combined into one. Called by `combine` and `run --append`.
 
-It finds the files, separates those that can't be combined, merges them table by table (the merge*.py files), and
+It finds the files, separates those that can't be combined, merges them table by table (merging/), and
 removes them only when the result is safely on the disk.
 """
 
@@ -19,9 +19,9 @@ from footfall.errors import FootfallError, UsageError
 from footfall.record.data.aliases import PathAliases
 from footfall.record.data.coverage_tables import create_data_file
 from footfall.record.data.data_file import check_replaceable, open_data_file
-from footfall.record.data.merge_conditions import ConditionsMerge
-from footfall.record.data.merge_coverage import CoverageMerge, inferred_paths
-from footfall.record.data.merge_profiles import ProfilesMerge
+from footfall.record.data.merging.conditions import ConditionsMerge
+from footfall.record.data.merging.coverage import CoverageMerge, inferred_paths
+from footfall.record.data.merging.profiles import ProfilesMerge
 from footfall.record.data.parallel_files import find_parallel_files
 from footfall.record.data.qualifications import Message, add_qualifications, qualifications_in
 from footfall.record.data.test_times import TestTimesMerge
@@ -35,6 +35,7 @@ _KNOWN_TABLES: Final = frozenset(
         "footfall_conditions_format",
         "footfall_cost",
         "footfall_cost_sum",
+        "footfall_distinct_arcs",
         "footfall_frame",
         "footfall_inferred",
         "footfall_lines_only",

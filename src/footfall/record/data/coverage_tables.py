@@ -18,6 +18,7 @@ from pathlib import Path
 from footfall._version import VERSION
 from footfall.errors import FootfallError, UsageError
 from footfall.record.data.data_file import SCHEMA_VERSION, find_target, has_table, insert_rows, open_data_file
+from footfall.record.data.distinct_arcs import FEW_CONTEXTS, arcs_of_texts, distinct_arcs, write_distinct_arcs
 from footfall.record.data.parallel_files import SIDE_FILE_ENDING
 
 __all__ = [
@@ -60,13 +61,10 @@ create table tracer (file_id integer primary key, tracer text, foreign key (file
 """
 
 LINES_ONLY_TABLE = "footfall_lines_only"
-"""One column, path; record/data/merge_coverage.py writes it."""
+"""One column, path; record/data/merging/coverage.py writes it."""
 
 INFERRED_TABLE = "footfall_inferred"
 """Path and numbits: lines that no run saw, but that ran when the file was imported before measuring started."""
-
-_FEW_CONTEXTS = 3
-"""Of so few, arcs are mostly different, and it costs less to read all."""
 
 MAX_NUMBITS_BYTES = 2 << 20
 """16 million lines: no source has so many, but a small damaged file could make us allocate much memory."""
@@ -203,7 +201,11 @@ def _write_all(
     # in the order of the index, so that the index only grows at its end
     ordered = [(file_ids[path], files[path]) for path in paths if path in files]
     if has_arcs:
-        insert_rows(connection, "arc", _arc_rows(ordered, context_ids))
+        distinct: dict[int, set[Arc]] = {}
+        has_many = len(labels) > FEW_CONTEXTS
+        insert_rows(connection, "arc", _arc_rows(ordered, context_ids, distinct if has_many else None))
+        if has_many:
+            write_distinct_arcs(connection, distinct)
     else:
         rows = (
             (file_id, context_ids[label], numbits_from_numbers(lines))
@@ -216,12 +218,20 @@ def _write_all(
     write_inferred(connection, {path: data.inferred for path, data in files.items()})
 
 
-def _arc_rows(files: Iterable[tuple[int, FileData]], context_ids: Mapping[str, int]) -> Iterator[tuple[int, ...]]:
+def _arc_rows(
+    files: Iterable[tuple[int, FileData]], context_ids: Mapping[str, int], distinct: dict[int, set[Arc]] | None
+) -> Iterator[tuple[int, ...]]:
+    """Yield the rows of `arc` in order; add each file's arcs, whatever the context, to `distinct`."""
     for file_id, data in files:
+        everywhere: set[Arc] = set()
         for label in sorted({*data.lines, *data.arcs}):
             arcs = arcs_with_lines(data.arcs.get(label, set()), data.lines.get(label, set()))
             row = (file_id, context_ids[label])
+            if distinct is not None:
+                everywhere |= arcs
             yield from [row + arc for arc in sorted(arcs)]
+        if distinct is not None:
+            distinct[file_id] = everywhere
 
 
 def write_inferred(connection: sqlite3.Connection, inferred: Mapping[str, Iterable[int]]) -> None:
@@ -302,38 +312,19 @@ def _read_all(
     for file_id, tracer in connection.execute("select file_id, tracer from tracer"):
         by_id[file_id].tracer = tracer or ""
     where = _context_condition(connection, contexts)
-    if is_wanted is not None:
-        where = f"{where or 'where true'} and file_id in ({', '.join(map(str, wanted))})"
     if stored.has_arcs:
-        for file_id, starts, ends in _arc_texts(connection, where, [*by_id] if is_wanted is None else wanted):
-            arcs = by_id[file_id].arcs = set(zip(map(int, starts.split(",")), map(int, ends.split(",")), strict=True))
+        for file_id, starts, ends in distinct_arcs(connection, where, None if is_wanted is None else wanted):
+            arcs = by_id[file_id].arcs = arcs_of_texts(starts, ends)
             by_id[file_id].lines = {line for line in set(chain.from_iterable(arcs)) if line > 0}
     else:
-        for file_id, numbits in connection.execute(f"select file_id, numbits from line_bits {where}"):
+        if is_wanted is not None:
+            where = f"{where or 'true'} and file_id in ({', '.join(map(str, wanted))})"
+        for file_id, numbits in connection.execute(f"select file_id, numbits from line_bits where {where or 'true'}"):
             by_id[file_id].lines |= numbers_from_numbits(numbits)
     for path, lines in read_inferred(connection).items():
         if path in stored.files and (is_wanted is None or is_wanted(path)):
             stored.files[path].inferred = lines
     return stored
-
-
-def _arc_texts(connection: sqlite3.Connection, where: str, file_ids: Sequence[int]) -> Iterator[tuple[int, str, str]]:
-    """Yield of each file that has arcs its number, their starts and ends: texts cost a third of a tuple for each.
-
-    Arcs of many contexts are alike, so that they are first made distinct, file by file: it takes half the time.
-    """
-    (n_contexts,) = connection.execute("select count(*) from context").fetchone()
-    if n_contexts <= _FEW_CONTEXTS:
-        yield from connection.execute(
-            f"select file_id, group_concat(fromno), group_concat(tono) from arc {where} group by file_id"
-        )
-        return
-    where = f"{where or 'where true'} and file_id = ?"
-    query = f"select group_concat(fromno), group_concat(tono) from (select distinct fromno, tono from arc {where})"
-    for file_id in file_ids:
-        ((starts, ends),) = connection.execute(query, (file_id,))
-        if starts is not None:
-            yield file_id, starts, ends
 
 
 def context_filter(patterns: Sequence[str]) -> Callable[[str], bool]:
@@ -350,12 +341,12 @@ def context_filter(patterns: Sequence[str]) -> Callable[[str], bool]:
 
 
 def _context_condition(connection: sqlite3.Connection, patterns: list[str]) -> str:
-    """Return the `where` clause for the contexts that match a pattern; the ids are integers from our own query."""
+    """Return the condition for the contexts that match a pattern; the ids are integers from our own query."""
     if not patterns:
         return ""
     is_wanted = context_filter(patterns)
     ids = [each for each, label in connection.execute("select id, context from context") if is_wanted(label)]
-    return f"where context_id in ({', '.join(str(int(each)) for each in ids)})"
+    return f"context_id in ({', '.join(str(int(each)) for each in ids)})"
 
 
 def read_lines_by_context(
@@ -367,23 +358,29 @@ def read_lines_by_context(
     With `stored_paths`, only of these files.
     """
     found: dict[str, dict[str, set[int]]] = {}
-    tables = "join file on file.id = file_id join context on context.id = context_id"
     with open_data_file(path) as connection:
-        where = _context_condition(connection, list(contexts))
+        where = _context_condition(connection, list(contexts)) or "true"
+        names = dict(connection.execute("select id, path from file"))
+        labels = dict(connection.execute("select id, context from context"))
         if stored_paths is not None:
-            ids = dict(connection.execute("select path, id from file"))
-            wanted = [str(int(ids[each])) for each in stored_paths if each in ids]
-            where = f"{where or 'where true'} and file_id in ({', '.join(wanted)})"
-        query = (
-            "select path, context, group_concat(fromno), group_concat(tono) "
-            f"from arc {tables} {where} group by file_id, context_id"
-        )
-        for name, label, starts, ends in connection.execute(query):
-            lines = {int(line) for line in chain(starts.split(","), ends.split(","))}
-            found.setdefault(name, {})[label] = {line for line in lines if line > 0}
-        query = f"select path, context, numbits from line_bits {tables} {where}"
-        for name, label, numbits in connection.execute(query):
-            found.setdefault(name, {}).setdefault(label, set()).update(numbers_from_numbits(numbits))
+            wanted = {*stored_paths}
+            ids = [str(int(file_id)) for file_id, name in names.items() if name in wanted]
+            where += f" and file_id in ({', '.join(ids)})"
+
+        def lines_of(file_id: int, context_id: int) -> set[int]:
+            if file_id not in names or context_id not in labels:
+                return set()
+            return found.setdefault(names[file_id], {}).setdefault(labels[context_id], set())
+
+        query = f"from arc where {where} group by file_id, context_id"
+        query = f"select file_id, context_id, group_concat(fromno), group_concat(tono) {query}"
+        for file_id, context_id, starts, ends in connection.execute(query):
+            # most lines end one arc and start another
+            lines = map(int, {*starts.split(","), *ends.split(",")})
+            lines_of(file_id, context_id).update(line for line in lines if line > 0)
+        query = f"select file_id, context_id, numbits from line_bits where {where}"
+        for file_id, context_id, numbits in connection.execute(query):
+            lines_of(file_id, context_id).update(numbers_from_numbits(numbits))
     return found
 
 
@@ -397,19 +394,19 @@ def open_contexts_by_line(
     since for all files together there are as many labels as contexts times lines.
     """
     with open_data_file(path) as connection:
-        where = _context_condition(connection, list(contexts)) or "where true"
+        where = _context_condition(connection, list(contexts)) or "true"
         ids = dict(connection.execute("select path, id from file"))
         labels = dict(connection.execute("select id, context from context"))
 
         def contexts_of(stored_path: str) -> dict[int, set[str]]:
             found: dict[int, set[str]] = {}
             file_id = (ids.get(stored_path),)
-            query = f"select context_id, fromno, tono from arc {where} and file_id = ?"
+            query = f"select context_id, fromno, tono from arc where {where} and file_id = ?"
             for context_id, start, end in connection.execute(query, file_id):
                 for line in (start, end):
                     if line > 0:
                         found.setdefault(line, set()).add(labels[context_id])
-            query = f"select context_id, numbits from line_bits {where} and file_id = ?"
+            query = f"select context_id, numbits from line_bits where {where} and file_id = ?"
             for context_id, numbits in connection.execute(query, file_id):
                 for line in numbers_from_numbits(numbits):
                     found.setdefault(line, set()).add(labels[context_id])

@@ -4,7 +4,7 @@ A thread's time is cut into spans, one for each change of stack or context. A lo
 their number is limited: if there are too many, the step of the time grid is doubled, and each cell shows the stack at
 the cell's start. That is sampling at a lower rate: shares of time stay right, and CPU time, GIL time and sample counts
 are added up, never lost. Steps are powers of two, so the order in which spans arrive does not matter.
-`analyze/profile/calltree.py` fills it, `profile_tables.py` stores it, `merge_profiles.py` joins those of many runs.
+`analyze/profile/calltree.py` fills it, `profile_tables.py` stores it, `merging/profiles.py` joins those of many runs.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from footfall.record.data.coverage_tables import (
     write_inferred,
 )
 from footfall.record.data.data_file import has_table
+from footfall.record.data.distinct_arcs import keep_distinct_arcs
 from footfall.record.data.source_ids import MIXED, source_ids_of, write_source_ids
 
 __all__ = ["CoverageMerge", "inferred_paths"]
@@ -229,6 +230,7 @@ class CoverageMerge:
         self._target.executemany("insert into context values (?, ?)", [(n, name) for name, n in self._contexts.items()])
         tracers = [(self._files[path], tracer) for path, tracer in self._tracers.items()]
         self._target.executemany("insert into tracer values (?, ?)", tracers)
+        keep_distinct_arcs(self._target)
         if self._lines_only and self._has_arcs:
             self._target.execute(f"create table {LINES_ONLY_TABLE} (path text primary key)")
             rows = [(path,) for path in sorted(self._lines_only)]
