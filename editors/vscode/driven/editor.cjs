@@ -147,7 +147,7 @@ class Editor {
       ]);
       for (const mark of editor.querySelectorAll(".view-overlays .cdr")) {
         const { borderLeftWidth, borderLeftColor } = getComputedStyle(mark);
-        if (borderLeftWidth !== "3px") continue;
+        if (borderLeftWidth !== "2px") continue;
         const { top } = mark.getBoundingClientRect();
         const line = numbers.find(([at]) => Math.abs(at - top) < 2)?.[1];
         (lines[borderLeftColor] ??= []).push(line);
@@ -162,7 +162,7 @@ class Editor {
       (name) =>
         [...document.querySelectorAll(`.monaco-editor[data-uri$="/${name}"] .view-line span span`)]
           .map((each) => getComputedStyle(each, "::after").content)
-          .filter((text) => text.includes(" own")),
+          .filter((text) => text.includes(", own ")),
       file,
     );
   }

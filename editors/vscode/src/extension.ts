@@ -4,10 +4,10 @@ import * as vscode from "vscode";
 import { compareRuns } from "./editor/compare";
 import { Decorations } from "./editor/decorations";
 import { openFlame } from "./editor/flamePanel";
-import { GapsView } from "./editor/gaps";
+import { GapsView, OPEN_GAP } from "./editor/gaps";
 import { LineHover } from "./editor/lineHover";
 import { attachToProcess, profileCommand, profileFile } from "./editor/profiling";
-import { describe, Project } from "./editor/project";
+import { describe, openMeasured, Project } from "./editor/project";
 import { Tests } from "./editor/testRun";
 
 /** Run it; what it throws at once is a rejection too. */
@@ -51,6 +51,13 @@ export function activate(context: vscode.ExtensionContext): void {
     if (document?.languageId !== "python") throw new Error("Put the cursor on a line of a Python file first.");
     return document.uri.fsPath;
   };
+  /** Its path and line; the answers are about the file, not about a text that was not saved. */
+  const currentPlace = () => {
+    const path = currentPath();
+    const { document, selection } = vscode.window.activeTextEditor as vscode.TextEditor;
+    if (document.isDirty) throw new Error("Save the file first.");
+    return { path, line: selection.active.line + 1 };
+  };
   const command = <A extends unknown[]>(name: string, run: (...args: A) => Promise<unknown>) =>
     vscode.commands.registerCommand(name, (...args: A) =>
       attempt(() => run(...args)).catch((error: unknown) =>
@@ -75,6 +82,7 @@ export function activate(context: vscode.ExtensionContext): void {
       tests.show(projects.values());
       gaps.refresh();
     }),
+    command(OPEN_GAP, openMeasured),
     command("footfall.toggleMarks", () => decorations.toggle()),
     command("footfall.flame", () => openFlame(current())),
     command("footfall.openProfile", async () => {
@@ -86,22 +94,20 @@ export function activate(context: vscode.ExtensionContext): void {
     command("footfall.attach", () => attachToProcess(current())),
     command("footfall.profileCommand", () => profileCommand(current())),
     command("footfall.profileFile", () => profileFile(current(), currentPath())),
-    command("footfall.runTestsOfLine", async (uri?: string, line?: number) => {
-      const path = uri === undefined ? currentPath() : vscode.Uri.parse(uri).fsPath;
-      const project = (uri === undefined ? undefined : projectOf(vscode.Uri.parse(uri))) ?? current();
-      const at = line ?? (vscode.window.activeTextEditor?.selection.active.line ?? 0) + 1;
-      const found = await project.ask("tests/of_line", { path, line: at, count: 0 });
-      if (found.tests.length === 0) throw new Error(`No test runs ${found.name}:${at}.`);
+    command("footfall.runTestsOfLine", async (uri?: string, at?: number) => {
+      const given = uri === undefined || at === undefined ? undefined : vscode.Uri.parse(uri);
+      const place = given === undefined ? currentPlace() : { path: given.fsPath, line: at as number };
+      const project = (given && projectOf(given)) ?? current();
+      const found = await project.ask("tests/of_line", { ...place, count: 0 });
+      if (found.tests.length === 0) throw new Error(`No test runs ${found.name}:${place.line}.`);
       await tests.runNamed(project, found.tests);
     }),
     command("footfall.whoTests", async () => {
-      const editor = vscode.window.activeTextEditor;
-      if (editor === undefined) throw new Error("Put the cursor on a line of a Python file first.");
-      const line = editor.selection.active.line + 1;
-      const found = await current().ask("tests/of_line", { path: editor.document.uri.fsPath, line });
-      const title = `Tests that run ${found.name}:${line}`;
+      const place = currentPlace();
+      const found = await current().ask("tests/of_line", place);
+      const title = `Tests that run ${found.name}:${place.line}`;
       if (found.tests.length > 0) await vscode.window.showQuickPick(found.tests, { title });
-      else await vscode.window.showInformationMessage(`No test runs ${found.name}:${line}.`);
+      else await vscode.window.showInformationMessage(`No test runs ${found.name}:${place.line}.`);
     }),
     { dispose: () => projects.forEach((project) => project.dispose()) },
   );

@@ -13,9 +13,10 @@ export interface Mark {
 
 export interface Heat {
   line: number;
-  ownShare: number;
   totalShare: number;
+  /** Short, since an editor beside a flame graph is narrow. */
   text: string;
+  hover: string;
 }
 
 /** Return a function from measured lines to lines now; undefined for those that changed. */
@@ -67,11 +68,14 @@ export function heatOf(times: LineTimes, leastShare: number): Heat[] {
   for (const [measured, { own_share: ownShare, total_share: totalShare }] of Object.entries(times.lines)) {
     const line = now(Number(measured));
     if (line === undefined || totalShare < leastShare) continue;
-    found.push({ line, ownShare, totalShare, text: `${percent(ownShare)} own, ${percent(totalShare)} in all` });
+    const [total, own] = [percent(totalShare), percent(ownShare)];
+    const hover = `${total} of the time was spent in this line and what it calls, ${own} in its own code`;
+    found.push({ line, totalShare, text: `${total}, own ${own}`, hover });
   }
   return found;
 }
 
 export function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
+  const digits = share < 0.0995 ? 1 : 0;
+  return `${(100 * share).toFixed(digits)} %`;
 }

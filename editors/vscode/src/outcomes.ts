@@ -1,9 +1,5 @@
-// Which tests pytest finds, and what becomes of each, from the file that footfall's plugin writes: docs/protocol.md describes it.
-
-/** Let pytest write that file. */
-export function outcomeOptions(file: string): string[] {
-  return ["-p", "footfall.pytest_plugin.outcomes", `--footfall-outcomes=${file}`];
-}
+// Which tests there are, and what becomes of each, from the file that footfall's plugins for pytest and unittest write: docs/protocol.md
+// describes it.
 
 export interface FoundTest {
   test: string;

@@ -149,6 +149,24 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
   const imported = fake.seen.coverage.find((file) => file.uri.fsPath === main);
   assert.deepEqual({ ...imported?.statementCoverage }, { covered: 1, total: 4 });
 
+  // unittest's tests, by its own names
+  const unit =
+    "import unittest\n\nimport main\n\n\nclass TestMain(unittest.TestCase):\n    def test_double(self):\n        self.assertEqual(main.double(9), 1)\n";
+  writeFileSync(join(root, "test_unit.py"), unit);
+  fake.seen.settings.testCommand = ["-m", "footfall", "run", "-q", "-m", "unittest"];
+  await controller?.resolveHandler?.(all);
+  const units = [...all.children].map(([, item]) => item);
+  assert.deepEqual(
+    units.map((item) => [item.label, (item.range?.start.line ?? -1) + 1]),
+    [["test_unit.TestMain.test_double", 7]],
+  );
+  fake.seen.outcomes.length = fake.seen.coverage.length = 0;
+  await profile.run({ include: units }, token);
+  assert.deepEqual(fake.seen.outcomes, [["test_unit.TestMain.test_double", "failed at line 8"]]);
+  const tested = fake.seen.coverage.find((file) => file.uri.fsPath === main);
+  assert.deepEqual({ ...tested?.statementCoverage }, { covered: 3, total: 4 });
+  assert.equal(statSync(join(root, ".coverage")).mtimeMs, data);
+
   // pytest ends before it has run anything: what was measured before is not shown as this run's
   fake.seen.settings.testCommand = [...tests, "--no-such-option"];
   fake.seen.coverage.length = 0;

@@ -60,8 +60,13 @@ test("marks of a file that changed are stale, and only those of lines that are s
 });
 
 test("lines with little time have none", () => {
-  const lines = { "2": { own_share: 0.25, total_share: 0.5 }, "3": { own_share: 0, total_share: 0.001 } };
+  const lines = { "2": { own_share: 0.025, total_share: 0.5 }, "3": { own_share: 0, total_share: 0.001 } };
   assert.deepEqual(heatOf({ ...FILE, lines }, 0.005), [
-    { line: 2, ownShare: 0.25, totalShare: 0.5, text: "25.0 % own, 50.0 % in all" },
+    {
+      line: 2,
+      totalShare: 0.5,
+      text: "50 %, own 2.5 %",
+      hover: "50 % of the time was spent in this line and what it calls, 2.5 % in its own code",
+    },
   ]);
 });

@@ -17,7 +17,7 @@ export class Decorations implements vscode.Disposable {
     Object.entries(COLORS).map(([name, color]) => [
       name,
       vscode.window.createTextEditorDecorationType({
-        borderWidth: "0 0 0 3px",
+        borderWidth: "0 0 0 2px", // more would touch the text's first letter
         borderStyle: "solid",
         borderColor: new vscode.ThemeColor(color),
         isWholeLine: true,
@@ -27,7 +27,7 @@ export class Decorations implements vscode.Disposable {
     ]),
   ) as Record<LineState | "stale", vscode.TextEditorDecorationType>;
   private readonly heat = vscode.window.createTextEditorDecorationType({
-    after: { margin: "0 0 0 3em", color: new vscode.ThemeColor("editorCodeLens.foreground") },
+    after: { margin: "0 0 0 2em", color: new vscode.ThemeColor("editorCodeLens.foreground") },
   });
   private isShown = true;
 
@@ -86,8 +86,9 @@ export class Decorations implements vscode.Disposable {
       this.heat,
       heat.map((each) => ({
         range: lineRange(each.line),
+        hoverMessage: each.hover,
         renderOptions: {
-          after: { contentText: `${"▇".repeat(Math.ceil((8 * each.totalShare) / hottest))} ${each.text}` },
+          after: { contentText: `${each.text} ${"▇".repeat(Math.ceil((8 * each.totalShare) / hottest))}` },
         },
       })),
     );

@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import * as vscode from "vscode";
 
 import { panelPage, placeOfMessage } from "../flamePage";
-import { describe, openAt, type FlameOf, type Project } from "./project";
+import { describe, openAt, openMeasured, type FlameOf, type Project } from "./project";
 
 const VIEW_TYPE = "footfall.flame";
 
@@ -25,7 +25,9 @@ export async function openFlame(project: Project, of: FlameOf = {}): Promise<voi
     const place = placeOfMessage(message);
     if (place === undefined) return;
     try {
-      await openAt(place.path, place.line);
+      // of another profile it is not known which text its lines are of
+      if (of.profile === undefined) await openMeasured(project, place.path, place.line);
+      else await openAt(place.path, place.line);
     } catch (error) {
       // a profile of another machine has files that are not here
       void vscode.window.showErrorMessage(`footfall: ${describe(error)}`);

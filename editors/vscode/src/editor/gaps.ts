@@ -8,10 +8,13 @@ import type { Project } from "./project";
 
 const MOST = 200;
 
+/** Not in the palette: it takes a project, a path and a line. */
+export const OPEN_GAP = "footfall.openGap";
+
 interface Row {
   gap: Gap;
   total: number;
-  root: string;
+  project: Project;
 }
 
 export class GapsView implements vscode.TreeDataProvider<Row> {
@@ -29,20 +32,18 @@ export class GapsView implements vscode.TreeDataProvider<Row> {
     const rows: Row[] = [];
     for (const project of this.projects()) {
       const found = await project.askIfThere("coverage/gaps", { count: MOST });
-      const root = project.folder.uri.fsPath;
-      rows.push(...(found?.gaps ?? []).map((gap) => ({ gap, total: found?.total_seconds ?? 0, root })));
+      rows.push(...(found?.gaps ?? []).map((gap) => ({ gap, total: found?.total_seconds ?? 0, project })));
     }
     return rows;
   }
 
-  getTreeItem({ gap, total, root }: Row): vscode.TreeItem {
+  getTreeItem({ gap, total, project }: Row): vscode.TreeItem {
     const item = new vscode.TreeItem(gap.function || "the top level");
     const seconds = gap.untested_seconds || gap.own_seconds;
     item.description = `${gap.file}:${gap.start_line}${total && seconds ? `  ${percent(seconds / total)}` : ""}`;
     item.tooltip = `No test runs ${gap.missing}`;
-    const options = { selection: new vscode.Range(gap.start_line - 1, 0, gap.start_line - 1, 0) };
-    const uri = vscode.Uri.file(gap.file.startsWith("/") ? gap.file : join(root, gap.file));
-    item.command = { command: "vscode.open", title: "Open", arguments: [uri, options] };
+    const path = gap.file.startsWith("/") ? gap.file : join(project.folder.uri.fsPath, gap.file);
+    item.command = { command: OPEN_GAP, title: "Open", arguments: [project, path, gap.start_line] };
     return item;
   }
 }

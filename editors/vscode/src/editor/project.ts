@@ -2,6 +2,7 @@
 import { dirname } from "node:path";
 import * as vscode from "vscode";
 
+import { mover } from "../marks";
 import type { FlamePage, Methods } from "../service/answers";
 import { Client, ServiceError } from "../service/client";
 import { interpreterOf } from "./interpreter";
@@ -114,6 +115,12 @@ function serviceOf(python: string): string[] {
 export function describe(error: unknown): string {
   if (error instanceof ServiceError) return error.help ? `${error.message} ${error.help}` : error.message;
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Open a file at a line of the text that was measured, wherever that is now. */
+export async function openMeasured(project: Project, path: string, line: number): Promise<void> {
+  const state = await project.askIfThere("profile/lines", { path });
+  await openAt(path, (state && mover(state)(line)) ?? line);
 }
 
 export async function openAt(path: string, line: number): Promise<void> {

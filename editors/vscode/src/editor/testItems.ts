@@ -1,10 +1,11 @@
-// The tests of the projects as the editor's view of tests has them: one item for each folder, and under it the tests that pytest finds.
+// The tests of the projects as the editor's view of tests has them: one item for each folder, and under it the tests that are found.
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import * as vscode from "vscode";
 
-import { outcomeOptions, type FoundTest } from "../outcomes";
+import type { FoundTest } from "../outcomes";
+import { runnerOf } from "../testCommand";
 import { GrowingFile } from "./growingFile";
 import { interpreterOf } from "./interpreter";
 import type { Project } from "./project";
@@ -43,7 +44,7 @@ export class TestItems {
     return this.controller.items.get(project.folder.uri.toString());
   }
 
-  /** Return pytest's name of a test; undefined for the item of a folder. */
+  /** Return the name of a test, as pytest or unittest has it; undefined for the item of a folder. */
   nameOf(item: vscode.TestItem): string | undefined {
     return this.names.get(item);
   }
@@ -53,9 +54,9 @@ export class TestItems {
     const id = `${all.id}#${name}`;
     const known = all.children.get(id);
     if (known !== undefined) return known;
-    const [file] = name.split("::", 1);
-    const place = uri ?? vscode.Uri.file(join(all.uri?.fsPath ?? "", file));
-    const item = this.controller.createTestItem(id, name, place);
+    const [file, ...rest] = name.split("::");
+    const place = rest.length > 0 ? vscode.Uri.file(join(all.uri?.fsPath ?? "", file)) : all.uri;
+    const item = this.controller.createTestItem(id, name, uri ?? place);
     this.names.set(item, name);
     all.children.add(item);
     return item;
@@ -82,16 +83,16 @@ export function testCommandOf(folder: vscode.WorkspaceFolder): string[] {
   return vscode.workspace.getConfiguration("footfall", folder.uri).get<string[]>("testCommand", []);
 }
 
-/** Return the tests that pytest finds; undefined if the tests are run by something else, or pytest found out nothing. */
+/** Return the tests that are found; undefined if something runs them that can't be asked for them, or found out nothing. */
 async function collectedTests(folder: vscode.WorkspaceFolder): Promise<FoundTest[] | undefined> {
-  if (!testCommandOf(folder).includes("pytest")) return undefined;
+  const runner = runnerOf(testCommandOf(folder));
+  if (runner === undefined) return undefined;
   const python = await interpreterOf(folder);
   const file = new GrowingFile();
-  const command = ["-m", "pytest", "--collect-only", "-q", ...outcomeOptions(file.path)];
   const options = { cwd: folder.uri.fsPath, maxBuffer: LONGEST_OUTPUT };
   try {
     // files that can't be imported are errors of theirs alone
-    await new Promise<void>((resolve) => execFile(python, command, options, () => resolve()));
+    await new Promise<void>((resolve) => execFile(python, runner.collect(file.path), options, () => resolve()));
     return existsSync(file.path) ? (file.read() as FoundTest[]) : undefined;
   } finally {
     file.remove();

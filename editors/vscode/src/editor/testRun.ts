@@ -4,14 +4,15 @@ import { mkdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as vscode from "vscode";
 
-import { outcomeOptions, type TestOutcome } from "../outcomes";
+import type { TestOutcome } from "../outcomes";
+import { runnerOf } from "../testCommand";
 import { CoveredFile, detailsOf } from "./coveredFile";
 import { GrowingFile } from "./growingFile";
 import { interpreterOf } from "./interpreter";
 import { describe, type Ask, type Project } from "./project";
 import { testCommandOf, TestItems } from "./testItems";
 
-/** The number of tests up to which a run of them names each to pytest; more would not fit in a command. */
+/** The number of tests up to which a run of them names each; more would not fit in a command. */
 const MOST_NAMED = 1000;
 const LOOK_AGAIN_MS = 300;
 /** The data of a run of some tests, in the project's folder: that of the whole suite stays as it is. */
@@ -84,11 +85,11 @@ export class Tests implements vscode.Disposable {
     const all = this.items.ofProject(project);
     if (all === undefined) return;
     const command = testCommandOf(project.folder);
-    const isPytest = command.includes("pytest");
+    const runner = runnerOf(command);
     const names =
       items.includes(all) || items.length > MOST_NAMED ? [] : items.map((item) => this.items.nameOf(item) ?? "");
-    const left = [...excluded].flatMap((item) => this.items.nameOf(item) ?? []).map((name) => `--deselect=${name}`);
-    const isWhole = !isPytest || (names.length === 0 && left.length === 0);
+    const left = [...excluded].flatMap((item) => this.items.nameOf(item) ?? []);
+    const isWhole = runner === undefined || (names.length === 0 && left.length === 0);
     const dataFile = isWhole ? await project.dataPath() : join(project.folder.uri.fsPath, DATA_OF_SOME);
     const before = stateOf(dataFile);
     if (!isWhole) {
@@ -96,7 +97,7 @@ export class Tests implements vscode.Disposable {
       rmSync(dataFile, { force: true });
     }
     const outcomes = new GrowingFile();
-    const asked = isPytest ? [...outcomeOptions(outcomes.path), ...left, ...names] : [];
+    const asked = runner?.run(names, left, outcomes.path) ?? [...command];
     const environment: Record<string, string> = {};
     if (!isWhole && command.includes("--footfall")) asked.push(`--footfall-data-file=${dataFile}`);
     else if (!isWhole) environment.COVERAGE_FILE = dataFile;
@@ -111,7 +112,7 @@ export class Tests implements vscode.Disposable {
     for (const item of items) run.started(item);
     const started = Date.now();
     const timer = setInterval(tell, LOOK_AGAIN_MS);
-    const status = await runCommand(project.folder, [...command, ...asked], environment, run);
+    const status = await runCommand(project.folder, asked, environment, run);
     clearInterval(timer);
     tell();
     outcomes.remove();
@@ -122,7 +123,8 @@ export class Tests implements vscode.Disposable {
       else run.errored(item, new vscode.TestMessage(`The tests ended with status ${status}.`), spent);
     }
     if (stateOf(dataFile) === undefined || (isWhole && stateOf(dataFile) === before)) {
-      run.appendOutput("footfall: no coverage is shown, since the run has written no data.\r\n");
+      const how = `The setting footfall.testCommand says what runs the tests: ${command.join(" ")}`;
+      run.appendOutput(`footfall: no coverage is shown, since the run has written no data. ${how}\r\n`);
       return;
     }
     const ask: Ask = isWhole ? (method, params) => project.ask(method, params) : await project.askOfRun(dataFile);
