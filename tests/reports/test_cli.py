@@ -29,18 +29,23 @@ def script(tmp_path: pathlib.Path) -> pathlib.Path:
 def test_version_and_help(footfall, capsys) -> None:
     """--version names the version; the help lists every command, each with its own help and examples for run."""
     assert footfall("--version").stdout == f"footfall, version {VERSION}\n"
-    commands = re.findall(r"^  (\w+)  +\S", footfall("--help").stdout, re.MULTILINE)
-    modules = (REPOSITORY / "src" / "footfall" / "cli").rglob("*.py")
-    there = {
-        path.stem for path in modules if re.search(r"^def command\(", path.read_text(encoding="utf-8"), re.MULTILINE)
-    }
-    assert set(commands) == there - {"pytest_data", "pytest_session"}  # which pytest calls, not people
-    assert commands[0] == "run"
-    for command in commands:
-        with pytest.raises(SystemExit) as ended:
-            main([command, "--help"])
-        assert ended.value.code == 0
-        assert capsys.readouterr().out.startswith(f"Usage: footfall {command}")
+    modules = [
+        path
+        for path in (REPOSITORY / "src" / "footfall" / "cli").rglob("*.py")
+        if re.search(r"^def command\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    of_lake = {path.stem for path in modules if path.parent.name == "lake"} - {"lake"}
+    of_pytest = {"pytest_data", "pytest_session"}  # which pytest calls, not people
+    groups = {"": {path.stem for path in modules} - of_lake - of_pytest, "lake": of_lake}
+    for group, there in groups.items():
+        commands = re.findall(r"^  ([\w-]+)  +\S", footfall(*group.split(), "--help").stdout.partition("\nCommands:")[2], re.MULTILINE)  # fmt: skip
+        assert {command.replace("-", "_") for command in commands} == there
+        assert group or commands[0] == "run"
+        for command in commands:
+            with pytest.raises(SystemExit) as ended:
+                main([*group.split(), command, "--help"])
+            assert ended.value.code == 0
+            assert capsys.readouterr().out.startswith(" ".join(["Usage: footfall", *group.split(), command]))
     assert "footfall run pytest -q" in footfall("run", "-h").stdout
 
 

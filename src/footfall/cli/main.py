@@ -46,6 +46,7 @@ _COMMANDS: Final = {
     "serve": ("service", "Answer an editor's questions, by JSON-RPC on stdin and stdout."),
     "query": ("service", "Answer one question, such as which tests run a line, as JSON."),
     "combine": ("data", "Combine the data files of several runs or machines into one."),
+    "lake": ("lake", "Keep the data of many runs as Parquet, and ask about all of them."),
     "erase": ("data", "Remove the data file, kept run directories and caches."),
     "debug": ("data", "Show what footfall sees: system, settings, data or probes."),
     "shim": ("measuring", "Make a `coverage` command and module that run footfall."),

@@ -7,7 +7,7 @@ import subprocess
 
 from footfall.errors import FootfallError, UsageError
 
-__all__ = ["blob", "diff_since", "file_at", "merge_base", "top_directory", "untracked_files"]
+__all__ = ["blob", "diff_since", "file_at", "head_commit", "merge_base", "top_directory", "untracked_files"]
 
 # overrides each git setting that would change the output that is parsed
 _DIFF = (
@@ -49,6 +49,14 @@ def _text(output: bytes) -> str:
 def top_directory() -> str:
     """Return the absolute path of the repository's top directory. Raises FootfallError (`git-failed`)."""
     return _text(_git("rev-parse", "--show-toplevel")).rstrip("\n")
+
+
+def head_commit() -> str | None:
+    """Return the id of the commit that is checked out here; None if there is none, or git is not installed."""
+    try:
+        return _text(_git("rev-parse", "--verify", "HEAD")).strip()
+    except FootfallError:
+        return None
 
 
 def merge_base(revision: str) -> str:

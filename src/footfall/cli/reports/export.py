@@ -20,6 +20,7 @@ from footfall.cli.options import (
 from footfall.cli.reports.profile_options import choose_part, selection_options
 from footfall.cli.reports.report_files import write_parts
 from footfall.cli.reports.reporting import contexts_option, warn_of_profile
+from footfall.config.configuration import Config
 from footfall.errors import FootfallError, UsageError
 from footfall.report.times import clock_of_stacks, need_clock, need_profile, with_builtin_calls
 from footfall.session.output import warn
@@ -37,6 +38,7 @@ _FORMATS: Final = {
     "mojo": ".mojo",
     "pstats": ".pstats",
 }
+_PARQUET: Final = "parquet"
 
 _EXAMPLES = """\b
 Examples:
@@ -46,6 +48,7 @@ Examples:
   footfall export profile.pstats -o profile.speedscope.json         recorded by another tool
   footfall export perf-script.txt --focus '^CTracer_trace' -o tracer.pb.gz
   footfall export --root '^handle ' --merge -f collapsed -o -
+  footfall export --format parquet -o coverage-lake                 all of the data, not the profile alone
 """
 
 
@@ -54,7 +57,9 @@ Examples:
     epilog=_EXAMPLES,
 )
 @click.argument("file", required=False, metavar="[FILE]")
-@click.option("-f", "--format", "format_", type=click.Choice(list(_FORMATS)), help="[default: from the ending of -o]")
+@click.option(
+    "-f", "--format", "format_", type=click.Choice([*_FORMATS, _PARQUET]), help="[default: from the ending of -o]"
+)
 @click.option("-o", "output", metavar="FILE", help="File to write; - is stdout. [default: profile.ENDING]")
 @click.option(
     "--clock",
@@ -82,11 +87,16 @@ def command(
 
     Formats: collapsed (FlameGraph and most others), perf (the same with threads, as stackcollapse-perf.pl --tid),
     speedscope, pprof (protocol buffer, gzipped), gecko (Firefox Profiler), chrome (trace events, for Perfetto), mojo
-    (Austin) and pstats (what cProfile writes).
+    (Austin) and pstats (what cProfile writes). With parquet -o is a directory, and all of the data is written as
+    Parquet files: coverage, tests, branches, conditions and the profile (`footfall lake`).
     """
     chosen = format_ or _format_of(output)
     if file is not None and data_file is not None:
         raise UsageError("too-many-files", "The data file is named twice.", "Leave --data-file out.")
+    if chosen == _PARQUET:
+        is_part = clock or lines or contexts or not selection.is_whole
+        _export_parquet(load_config(config_file, data_file=file or data_file), output, bool(is_part))
+        return 0
     config = load_config(config_file, data_file=file or data_file, report_contexts=split_list(contexts))
     profile = need_profile(config, config.data_file, config.report_contexts, has_timelines=True, has_native=True)
     if config.report_contexts and not any(node for node, _, _ in profile.costs):
@@ -99,6 +109,17 @@ def command(
     where = output or f"profile{_FORMATS[chosen]}"
     write_parts(where, found, f"{chosen} profile")
     return 0
+
+
+def _export_parquet(config: Config, output: str | None, is_part: bool) -> None:
+    if is_part:
+        text = "Parquet has all of the data: no option chooses a part of it, or a clock."
+        raise UsageError("bad-format", text, "Leave them out, or choose another format.")
+    if output is None or output == "-":
+        raise UsageError("bad-format", "Parquet needs a directory.", "Name one: -o DIR.")
+    from footfall.cli.lake.adding import Place, add_data_files
+
+    add_data_files(config, output, [config.data_file], Place(), is_quiet=False)
 
 
 def _format_of(output: str | None) -> str:

@@ -28,6 +28,7 @@ __all__ = [
     "SourcePosition",
     "check_conditions_format",
     "create_condition_tables",
+    "pack_places",
     "read_conditions",
     "places_of_text",
     "text_of_places",
@@ -115,7 +116,7 @@ def write_conditions(connection: sqlite3.Connection, conditions: Mapping[str, It
     connection.executemany(
         "insert into footfall_conditions_code values (?, ?, ?, ?, ?)",
         (
-            (code_id, path, code.qualname, code.first_line, _pack(code.places_text))
+            (code_id, path, code.qualname, code.first_line, pack_places(code.places_text))
             for code_id, (path, code) in numbered
         ),
     )
@@ -149,7 +150,8 @@ def places_of_text(text: bytes) -> tuple[Place, ...]:
     return tuple(Place(*pair) for pair in zip(corners[::2], corners[1::2], strict=True))
 
 
-def _pack(text: bytes) -> bytes:
+def pack_places(text: bytes) -> bytes:
+    """Return the text of a code object's places as its row has it."""
     # there are thousands of short texts, and the usual window of 256 KB takes ten times as long as the text
     packer = zlib.compressobj(1, zlib.DEFLATED, _WINDOW_BITS, _MEMORY_LEVEL)
     return packer.compress(text) + packer.flush()

@@ -28,6 +28,7 @@ __all__ = [
     "StoredProfile",
     "StoredRun",
     "StoredThread",
+    "check_profile_format",
     "create_profile_tables",
     "read_profile",
     "read_profile_tables",
@@ -258,13 +259,14 @@ def read_timelines(connection: sqlite3.Connection, profile: StoredProfile) -> Ti
     return found
 
 
-def read_profile_tables(
-    connection: sqlite3.Connection, path: str | Path, *, by_thread: bool = True
-) -> StoredProfile | None:
-    """Read the profile of an open data file; like `read_profile`, but invalid contents raise sqlite3.DatabaseError."""
+def check_profile_format(connection: sqlite3.Connection, path: str | Path) -> tuple[Any, ...] | None:
+    """Return the row of the totals of an open data file; None without a profile.
+
+    Raises FootfallError (`data-schema`) for a format that this version can't read.
+    """
     if not has_table(connection, "footfall_profile"):
         return None
-    row = connection.execute("select * from footfall_profile").fetchone()
+    row: tuple[Any, ...] | None = connection.execute("select * from footfall_profile").fetchone()
     if row is None or row[0] != _FORMAT:
         found = None if row is None else row[0]
         raise FootfallError(
@@ -272,6 +274,16 @@ def read_profile_tables(
             f"The profile in {path} has format {found}, and this footfall reads {_FORMAT}.",
             "Run the program again, or update footfall.",
         )
+    return row
+
+
+def read_profile_tables(
+    connection: sqlite3.Connection, path: str | Path, *, by_thread: bool = True
+) -> StoredProfile | None:
+    """Read the profile of an open data file; like `read_profile`, but invalid contents raise sqlite3.DatabaseError."""
+    row = check_profile_format(connection, path)
+    if row is None:
+        return None
     try:
         profile = StoredProfile(*row[1:])
         columns = "pid, native_id, name, wall_squares, cpu_squares, gil_squares"

@@ -12,7 +12,7 @@ from typing import Final
 
 from footfall.record.data.data_file import has_table, open_data_file
 
-__all__ = ["Message", "add_qualifications", "qualifications_in", "read_qualifications"]
+__all__ = ["Message", "add_qualifications", "create_message_table", "qualifications_in", "read_qualifications"]
 
 Message = tuple[str, str]
 """Slug and text."""
@@ -61,8 +61,13 @@ def add_qualifications(connection: sqlite3.Connection, messages: Iterable[Messag
     found = [message for message in dict.fromkeys(messages) if _is_of_coverage(*message) or message[0] in _PROFILE]
     if not found:
         return
-    connection.execute(f"create table if not exists {_TABLE} (slug text, text text, unique (slug, text))")
+    create_message_table(connection)
     connection.executemany(f"insert or ignore into {_TABLE} values (?, ?)", found[:_MOST])
+
+
+def create_message_table(connection: sqlite3.Connection) -> None:
+    """Make the table, unless it is there, in a data file that is being written."""
+    connection.execute(f"create table if not exists {_TABLE} (slug text, text text, unique (slug, text))")
 
 
 def read_qualifications(data_file: str | Path, *, coverage: bool = False, profile: bool = False) -> list[Message]:

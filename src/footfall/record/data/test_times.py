@@ -15,7 +15,7 @@ from footfall.record.data.coverage_tables import context_filter
 from footfall.record.data.data_file import has_table, open_data_file
 from footfall.record.run.phase_times import PhaseTime
 
-__all__ = ["TestTimesMerge", "read_test_times", "write_test_times"]
+__all__ = ["TestTimesMerge", "create_test_time_table", "read_test_times", "write_test_times"]
 
 _TABLE: Final = "footfall_test_time"
 _SCHEMA: Final = f"""create table if not exists {_TABLE} (run text, context text, n integer, wall_ns integer,
@@ -30,10 +30,15 @@ def write_test_times(connection: sqlite3.Connection, times: Mapping[str, PhaseTi
     _write(connection, [(identity, context, *time) for context, time in times.items()])
 
 
+def create_test_time_table(connection: sqlite3.Connection) -> None:
+    """Make the table, unless it is there, in a data file that is being written."""
+    connection.execute(_SCHEMA)
+
+
 def _write(connection: sqlite3.Connection, rows: Iterable[_Row]) -> None:
     rows = sorted(rows)
     if rows:
-        connection.execute(_SCHEMA)
+        create_test_time_table(connection)
         connection.executemany(f"insert or ignore into {_TABLE} values (?, ?, ?, ?, ?)", rows)
 
 

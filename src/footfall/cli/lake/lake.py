@@ -1,0 +1,47 @@
+"""`footfall lake`: its commands, each in a module of this folder that is imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final
+
+import click
+
+__all__ = ["command"]
+
+_COMMANDS: Final = {
+    "add": "Add data files to a lake.",
+    "extract": "Make a data file from shards of a lake.",
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = importlib.import_module(f"footfall.cli.lake.{cmd_name.replace('-', '_')}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+_EXAMPLES = """\b
+Examples:
+  footfall lake add coverage-lake .coverage
+  footfall lake extract coverage-lake --commit 4f0c2d1 -o .coverage
+"""
+
+
+@click.group("lake", cls=_LazyGroup, epilog=_EXAMPLES)
+def command() -> None:
+    """Keep the data of many runs, machines and commits as Parquet.
+
+    A lake is a directory of Parquet files that any tool reads which knows Hive partitions: docs/lake.md describes the
+    tables. It needs `pip install 'footfall[lake]'`.
+    """
