@@ -36,6 +36,7 @@ reserve(recorder *rec, size_t size)
     if (payload == NULL) {
         recorder_stop(rec, rec->header);
     }
+    log_mappings_note(&rec->mappings, &rec->log);
     return payload;
 }
 
@@ -73,6 +74,7 @@ open_file(recorder *rec)
     if (payload == NULL) {
         return -1;
     }
+    log_mappings_note(&rec->mappings, &rec->log);
     rec->header = payload;
     rec->pid = (int)getpid();
     unsigned char *to = payload;
@@ -199,6 +201,7 @@ recorder_add_probes(recorder *rec, PyObject *path, PyObject *absolute_path, uint
     memcpy(to, digest, 16);
     maplog_commit(&rec->log, payload, RECORD_PROBES);
     *probes_id = rec->next_probes_id++;
+    rec->has_probes = 1;
     return to + 16;
 }
 
@@ -420,6 +423,7 @@ recorder_free(module_state *state)
     Py_CLEAR(rec->cwd);
     Py_CLEAR(rec->executable);
     maplog_close(&rec->log);
+    log_mappings_free(&rec->mappings, 0);
     free(rec->directory);
     free(rec);
 }
@@ -555,6 +559,8 @@ record_close(PyObject *module, PyObject *Py_UNUSED(ignored))
     }
     PyObject *directory = PyBytes_FromString(state->recorder->directory); // owned
     if (directory != NULL) {
+        /* Probes go on storing; the engines, which have stopped, do not. */
+        log_mappings_free(&state->recorder->mappings, !state->recorder->has_probes);
         recorder_free(state);
     }
     return directory;

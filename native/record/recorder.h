@@ -8,6 +8,7 @@
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
 #include "record/format.h"
+#include "record/mappings.h"
 #include "record/maplog.h"
 
 typedef struct recorder {
@@ -29,6 +30,8 @@ typedef struct recorder {
     uint32_t next_code_id;
     int pid; /* the process that opened the current file */
     int is_off; /* after a failure: nothing more is registered */
+    int has_probes; /* some code stores into the mappings as long as it exists */
+    log_mapping *mappings; /* owned list */
 } recorder;
 
 /* Return the event bytes of a CODE entry, which never move: one for each unit of `bytecode` (bytes, without

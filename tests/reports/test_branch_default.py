@@ -97,5 +97,8 @@ def test_the_shim_has_the_defaults_of_coverage(folder: pathlib.Path) -> None:
     assert shim("help").stdout.startswith("Usage: footfall-coverage ")
     assert (shim().stdout, shim().returncode) == (shim("help").stdout, 0), "no error to coverage.py"
     assert shim("help", "help").stdout == shim("help").stdout
+    done = shim("help", "nosuch", "report")
+    assert (done.returncode, done.stderr) == (0, ""), "nor is that"
+    assert done.stdout == f"Don't know topic 'nosuch'\n{shim('report', '--help').stdout}"
     inside = shim("debug", "sqlite")
     assert (inside.returncode, inside.stderr.splitlines()[0].split()[-1]) == (0, "[option-ignored]")

@@ -131,6 +131,7 @@ def test_help_is_a_command_too(footfall: Footfall) -> None:
     """`footfall help` and `footfall help COMMAND` are what --help shows."""
     assert footfall("help").stdout == footfall("--help").stdout
     assert footfall("help", "report").stdout == footfall("report", "--help").stdout
+    assert footfall("help", "nosuch").returncode == 2
 
 
 @pytest.mark.parametrize("text", ["program.py", "-m program", "--module program", f"'{sys.executable}' program.py"])

@@ -3,6 +3,9 @@
  * one of the engine `settrace`, while a frame runs that it has called. So events are those of sys.settrace, and other
  * frames cost a call of our frame evaluation function (PEP 523), some ten nanoseconds.
  *
+ * Where greenlets are, a thread is traced in all frames from the first one of a plugin's file on: no function of ours is
+ * called when a stack gives way to another.
+ *
  * A trace function of the program's own (a debugger) stays in place; frames that begin meanwhile are not measured, as
  * with every tool that traces.
  *
@@ -19,6 +22,7 @@
 #include "engines/file_tracers/frames.h"
 #include "engines/file_tracers/lookup.h"
 #include "engines/file_tracers/places.h"
+#include "engines/greenlets.h"
 #include "engines/stack_depth.h"
 
 #define Py_BUILD_CORE
@@ -164,6 +168,27 @@ set_others(PyThreadState *thread)
     set_trace(thread, evaluated.others, evaluated.others_argument);
 }
 
+/* Return whether a thread keeps our trace function for all frames, once it has it: another thread is deep in its stack, or
+ * stacks may be set aside (greenlets), so that any of them may continue with what the thread has then. */
+static int
+traces_everything(void)
+{
+    return evaluated.is_deep || has_greenlets();
+}
+
+/* Tell the trace function of other frames, if there is one, of an event in a frame that it would have seen. */
+static int
+tell_others(PyFrameObject *frame, int what, PyObject *arg)
+{
+    if (evaluated.others == NULL) {
+        return 0;
+    }
+    PyObject *argument = Py_NewRef(evaluated.others_argument); // owned
+    int status = evaluated.others(argument, frame, what, arg);
+    Py_DECREF(argument);
+    return status;
+}
+
 /* Return whether the thread's trace function is nobody's or footfall's. */
 static int
 is_free(PyThreadState *thread)
@@ -173,14 +198,20 @@ is_free(PyThreadState *thread)
 
 /* The trace function. Always 0: the program must not see our failures. */
 static int
-trace(PyObject *Py_UNUSED(function), PyFrameObject *frame, int what, PyObject *Py_UNUSED(arg))
+trace(PyObject *Py_UNUSED(function), PyFrameObject *frame, int what, PyObject *arg)
 {
     int status = 0;
     if (what == PyTrace_CALL) {
         status = tell_call(frame);
-        if (status == 0 && !evaluated.is_deep) {
+        if (status == 0 && !traces_everything()) {
             set_others(PyThreadState_Get()); /* nothing of this frame counts */
         }
+        else if (status == 0) {
+            tell_others(frame, what, arg);
+        }
+    }
+    else if (!traced_frames_counts(evaluated.frames, frame)) {
+        tell_others(frame, what, arg);
     }
     else if (what == PyTrace_LINE) {
         status = traced_frames_line(evaluated.frames, frame);
@@ -235,7 +266,7 @@ evaluate_traced(PyThreadState *thread, struct _PyInterpreterFrame *frame, int th
     if (is_called_by_ours && is_free(thread)) {
         set_ours(thread);
     }
-    else if (!is_called_by_ours && thread->c_tracefunc == trace) {
+    else if (!is_called_by_ours && thread->c_tracefunc == trace && !traces_everything()) {
         set_others(thread);
     }
     return result;
@@ -245,6 +276,9 @@ evaluate_traced(PyThreadState *thread, struct _PyInterpreterFrame *frame, int th
 static PyObject *
 evaluate_called(PyThreadState *thread, struct _PyInterpreterFrame *frame, int throwing)
 {
+    if (traces_everything()) {
+        return evaluated.before(thread, frame, throwing);
+    }
     set_others(thread);
     PyObject *result = evaluated.before(thread, frame, throwing); // owned
     if (is_free(thread)) {
@@ -284,7 +318,7 @@ evaluate_deep(PyThreadState *thread, struct _PyInterpreterFrame *frame, int thro
     if (_PyInterpreterState_GetEvalFrameFunc(interpreter) == _PyEval_EvalFrameDefault) {
         _PyInterpreterState_SetEvalFrameFunc(interpreter, now);
     }
-    if (thread->c_tracefunc == trace && function != trace) {
+    if (thread->c_tracefunc == trace && function != trace && !traces_everything()) {
         set_others(thread);
     }
     return result;
@@ -332,9 +366,15 @@ void
 traced_frames_thread_begins(void)
 {
     PyThreadState *thread = PyThreadState_Get();
-    if (evaluated.is_deep && thread->c_tracefunc == NULL) {
+    if (evaluated.is_deep && is_free(thread)) {
         set_ours(thread);
     }
+}
+
+int
+traced_frames_trace(const PyThreadState *thread)
+{
+    return thread->c_tracefunc == trace;
 }
 
 static PyObject *
@@ -391,6 +431,12 @@ traced_frames_note_tracer(Py_tracefunc Py_UNUSED(function), PyObject *Py_UNUSED(
 void
 traced_frames_thread_begins(void)
 {
+}
+
+int
+traced_frames_trace(const PyThreadState *Py_UNUSED(thread))
+{
+    return 0;
 }
 
 static PyObject *

@@ -20,6 +20,9 @@ void traced_frames_thread_begins(void);
  * stopped. */
 void traced_frames_note_tracer(Py_tracefunc function, PyObject *argument);
 
+/* Return whether a thread has the trace function of plugins' frames at present, which tells that of other frames. */
+int traced_frames_trace(const PyThreadState *thread);
+
 int traced_frames_evaluation_exec(PyObject *module);
 
 #endif

@@ -151,6 +151,12 @@ read_lines(PyObject *answer, int32_t *first, int32_t *last)
 }
 
 int
+traced_frames_counts(const traced_frames *frames, const PyFrameObject *frame)
+{
+    return frame_lines_find(&frames->running, frame) != NULL;
+}
+
+int
 traced_frames_line(traced_frames *frames, PyFrameObject *frame)
 {
     frame_line *running = frame_lines_find(&frames->running, frame);

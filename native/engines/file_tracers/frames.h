@@ -36,6 +36,9 @@ traced_file *traced_frames_file(traced_frames *frames, PyObject *traced);
  * exception. */
 int traced_frames_begin(traced_frames *frames, traced_file *file, PyFrameObject *frame, int32_t last);
 
+/* Return whether a frame has begun that is measured. */
+int traced_frames_counts(const traced_frames *frames, const PyFrameObject *frame);
+
 /* A frame comes to a line. 0, or -1 with an exception. */
 int traced_frames_line(traced_frames *frames, PyFrameObject *frame);
 

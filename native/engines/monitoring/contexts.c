@@ -12,6 +12,7 @@
 
 #include "compat/versions.h"
 #include "engines/context_labels.h"
+#include "engines/greenlets.h"
 #include "engines/monitoring/codes.h"
 #include "record/recorder.h"
 
@@ -35,15 +36,6 @@ static void
 arm_when_called(PyCodeObject *code)
 {
     code->_co_instrumentation_version = LONG_AGO;
-}
-
-/* Return whether stacks may be set aside and continue later, unseen by the interpreter. */
-static int
-has_greenlets(void)
-{
-    PyObject *modules = PyImport_GetModuleDict(); // borrowed
-    PyObject *greenlet = modules == NULL ? NULL : PyDict_GetItemString(modules, "greenlet"); // borrowed
-    return greenlet != NULL;
 }
 
 /* Return whether CPython's JIT compiles here: its code calls functions without checking their version. */

@@ -351,7 +351,7 @@ add_pair(module_state *state, PyCodeObject *code, traced_code *traced, int32_t f
         if (to < 0) {
             return 0; /* an exit is not a line */
         }
-        from = NO_LINE;
+        from = to == 0 ? -1 : NO_LINE; /* (0, 0) is an empty slot */
     }
     uint32_t context_id;
     if (context_is_other(state, &context_id)) {
@@ -741,7 +741,7 @@ trace_all_threads(Py_tracefunc function, PyObject *argument)
 #else
     PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
     for (; thread != NULL; thread = PyThreadState_Next(thread)) {
-        if (_PyEval_SetTrace(thread, function, argument) < 0) {
+        if (!traced_frames_trace(thread) && _PyEval_SetTrace(thread, function, argument) < 0) {
             return -1;
         }
     }

@@ -7,6 +7,7 @@ a message marks it as inferred (`lines-inferred`). `footfall.capture()` is in ap
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,6 +55,8 @@ __all__ = [
 
 contexts.expect()  # whoever imports this module may use contexts
 
+_MEMORY: Final = "/dev/shm"
+_ENOUGH_BYTES: Final = 1 << 30
 _LOCK: Final = threading.RLock()  # one thread starts or stops at a time
 
 
@@ -162,9 +165,24 @@ def find_place(config: Config, earlier: Place | None = None) -> Place:
     wanted = replace(settings_from_config(config), profile=False, context="")
     if earlier is not None and earlier.is_free_for(wanted):
         return earlier
-    directory = make_temporary_run_directory(wanted)
+    directory = make_temporary_run_directory(wanted, parent=_find_memory())
     _, settings = open_run_directory(directory.path)
     return Place(directory, wanted, settings, Scope(settings), os.getpid())
+
+
+def _find_memory() -> str | None:
+    """Return where files are kept in memory, if there is plenty of room and nobody said where temporary ones are to be.
+
+    Making and removing a record there takes a fifth of the time that it takes on a disk.
+    """
+    if tempfile.tempdir is not None or any(os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")):
+        return None
+    try:
+        found = os.statvfs(_MEMORY)
+    except OSError:
+        return None
+    has_room = found.f_bavail * found.f_frsize >= _ENOUGH_BYTES
+    return _MEMORY if has_room and os.access(_MEMORY, os.W_OK | os.X_OK) else None
 
 
 def start_new_calls(

@@ -128,11 +128,30 @@ def main(arguments: Sequence[str] | None = None, *, is_as_coverage: bool = False
 def _run(arguments: Sequence[str] | None, face: Face) -> object:
     """Run the subcommand. click prints help itself, to the streams that `flush_streams` flushes."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["help"]:  # coverage.py has `help` as a command
-        words = [*(word for word in words[1:2] if word != "help" and not word.startswith("-")), "--help"]
     if not words and face.is_as_coverage:  # not an error in coverage.py
-        words = ["--help"]
+        words = ["help"]
     try:
-        return _footfall.main(args=words, prog_name=face.name, standalone_mode=False, obj=face)
+        if words[:1] == ["help"]:  # coverage.py has `help` as a command
+            return _show_help([word for word in words[1:] if not word.startswith("-")], face)
+        return _call(words, face)
     finally:
         flush_streams()
+
+
+def _call(words: list[str], face: Face) -> object:
+    return _footfall.main(args=words, prog_name=face.name, standalone_mode=False, obj=face)
+
+
+def _show_help(topics: Sequence[str], face: Face) -> object:
+    """Show the help of commands. As in coverage.py, an unknown one is no error for the command in its place."""
+    status = None
+    for topic in topics or ["help"]:
+        if topic == "help":
+            status = _call(["--help"], face)
+        elif topic == "version" and face.is_as_coverage:
+            status = _call(["--version"], face)
+        elif face.is_as_coverage and _footfall.get_command(click.Context(_footfall), topic) is None:
+            click.echo(f"Don't know topic {topic!r}")
+        else:
+            status = _call([topic, "--help"], face)
+    return status

@@ -368,24 +368,8 @@ class Coverage:
                 data.add_lines({name: found.lines.get(label, set()) for name, found in files.items()})
         data.set_context(before)
         data.add_file_tracers({name_of(path): found.tracer for path, found in measured.files.items() if found.tracer})
-        settings = settings_from_config(self._settings)
         paths = measured.earlier.union(measured.files)
-        unexecuted, never_imported = find_unexecuted_files(
-            paths,
-            settings.source_dir,
-            settings.source_pkg,
-            settings.omit,
-            namespace_packages=self._settings.include_namespace_packages,
-        )
-        failures: list[tuple[str, str]] = []
-        traced = find_unexecuted_traced(
-            self._settings.file_tracers,
-            find_source_directories(paths, settings.source_dir, settings.source_pkg),
-            settings.omit,
-            failures,
-        )
-        for failure in failures:
-            self._note(failure)
+        unexecuted, traced, never_imported = self._find_unexecuted(paths)
         if self._warn_unimported_source:
             for name in never_imported:
                 message = _why_unmeasured(name)
@@ -401,6 +385,27 @@ class Coverage:
         for path, name in traced.items():
             if path not in paths:
                 data.touch_file(name_of(path), name)
+
+    def _find_unexecuted(self, measured: set[str]) -> tuple[set[str], dict[str, str], list[str]]:
+        """Return the files of the sources in which nothing ran, those of plugins by plugin, and packages that are not
+        imported."""
+        config = self._settings
+        if not (config.source or config.source_dirs or config.source_pkgs):
+            return set(), {}, []
+        settings = settings_from_config(config)
+        unexecuted, never_imported = find_unexecuted_files(
+            measured,
+            settings.source_dir,
+            settings.source_pkg,
+            settings.omit,
+            namespace_packages=config.include_namespace_packages,
+        )
+        failures: list[tuple[str, str]] = []
+        directories = find_source_directories(measured, settings.source_dir, settings.source_pkg)
+        traced = find_unexecuted_traced(config.file_tracers, directories, settings.omit, failures)
+        for failure in failures:
+            self._note(failure)
+        return unexecuted, traced, never_imported
 
     def combine(self, data_paths: Iterable[str] | None = None, strict: bool = False, keep: bool = False) -> None:
         """Add other data files, and remove them unless `keep`; the data file is written, so that nothing is lost.

@@ -150,7 +150,7 @@ def gather(
         wanted = [_stored_path(config, path) for path in paths]
         path_here = path_mapper(config)
         if stored is None:
-            is_wanted = name_filter(config, paths) if wanted else None
+            is_wanted = name_filter(config, paths, path_here) if wanted else None
             stored = read_coverage(data_file, contexts, is_wanted)
         stored, names = _apply_paths(path_here, stored)
         coverage = _empty_coverage(stored, is_chosen=bool(paths))
@@ -363,10 +363,12 @@ def _analyze_all(
             failed.append((path, result))
 
 
-def name_filter(config: Config, paths: Iterable[str]) -> Callable[[str], bool]:
-    """Return a function that says whether the data's name of a file means one of these local paths."""
+def name_filter(config: Config, paths: Iterable[str], path_here: Callable[[str], str]) -> Callable[[str], bool]:
+    """Return a function that says whether the data's name of a file means one of these local paths.
+
+    `path_here` is the configuration's `path_mapper`.
+    """
     wanted = {_stored_path(config, path) for path in paths}
-    path_here = path_mapper(config)
     return lambda name: path_here(name) in wanted
 
 

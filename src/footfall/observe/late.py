@@ -106,7 +106,7 @@ def _measure_in_core(
     if engine == ENGINE_MONITORING:
         _start_monitoring(settings, scope, traced_frames, only_new)
     elif engine == ENGINE_PROBES:
-        _start_probes(settings, scope)
+        _start_probes(settings, scope, traced_frames)
     elif engine == ENGINE_SETTRACE:
         _report_tracer()
         if not only_new:
@@ -121,16 +121,18 @@ def _start_monitoring(settings: "Settings", scope: Scope, traced_frames: "Traced
     if not only_new:
         _watch_running(tool_id, scope)
     if traced_frames is not None:
-        start_plugin_tool(traced_frames)
+        start_plugin_tool(traced_frames, settings.branch)
     sys.monitoring.restart_events()  # places that an earlier measurement has seen
 
 
-def _start_probes(settings: "Settings", scope: Scope) -> None:
+def _start_probes(settings: "Settings", scope: Scope, traced_frames: "TracedFrames | None") -> None:
     from footfall.observe.engines.late_probes import LateProbes
 
     tool_id = free_tool_id()
     assert tool_id is not None  # or there would be another engine
     LateProbes.started(settings, scope, tool_id)
+    if traced_frames is not None:
+        start_plugin_tool(traced_frames, settings.branch)
 
 
 def _follow_forks() -> None:

@@ -115,7 +115,7 @@ def choose_engine(settings: Settings, made: "MadePlugins | None" = None) -> "tup
         )
         warning = ("plugins-settrace", what)
         engine = ENGINE_SETTRACE
-    needs_trace = settings.trace_plugins or not _can_trace_alone()
+    needs_trace = settings.trace_plugins or not _can_trace_alone(engine)
     if (settings.plugin_files or made) and engine != ENGINE_SETTRACE and needs_trace:
         who = "Cython's modules need" if settings.trace_plugins else "the files of coverage.py's plugins need here"
         warning = ("plugins-settrace", who + " the engine settrace, which makes the program slower.")
@@ -127,10 +127,12 @@ def choose_engine(settings: Settings, made: "MadePlugins | None" = None) -> "tup
     return engine, warning
 
 
-def _can_trace_alone() -> bool:
-    """Return whether frames of plugins' files can be seen without tracing the whole program."""
+def _can_trace_alone(engine: int) -> bool:
+    """Return whether frames of plugins' files can be seen without tracing the lines of the whole program."""
+    if not HAS_CORE:
+        return engine == ENGINE_PROBES
     if not TRACES_SINGLE_FRAMES:
-        return HAS_MONITORING and HAS_CORE
+        return HAS_MONITORING
     from footfall import _core
 
     return _core.is_main_interpreter()
@@ -159,17 +161,20 @@ def _can_add_probes(settings: Settings, made: "MadePlugins | None") -> bool:
 
     A debugger would see them. Greenlets that wait are in no thread's frames.
     """
-    if not HAS_MONITORING or settings.plugins or made or settings.function_contexts:
+    if not HAS_MONITORING or settings.function_contexts:
         return False
-    return sys.gettrace() is None and "greenlet" not in sys.modules and free_tool_id() is not None
+    n_tools = 2 if made else 1
+    return sys.gettrace() is None and "greenlet" not in sys.modules and len(_free_tool_ids()) >= n_tools
 
 
 def free_tool_id() -> int | None:
     """Return an id of `sys.monitoring` that no tool uses, None if there is none."""
-    for tool_id in _TOOL_IDS:
-        if sys.monitoring.get_tool(tool_id) is None:
-            return tool_id
-    return None
+    free = _free_tool_ids()
+    return free[0] if free else None
+
+
+def _free_tool_ids() -> list[int]:
+    return [tool_id for tool_id in _TOOL_IDS if sys.monitoring.get_tool(tool_id) is None]
 
 
 def _start_coverage(settings: Settings) -> None:
@@ -193,7 +198,7 @@ def _start_coverage(settings: Settings) -> None:
 
         probes.start(settings, scope)
     if traced_frames is not None and engine != ENGINE_SETTRACE:
-        start_plugin_tool(traced_frames)
+        start_plugin_tool(traced_frames, settings.branch)
     if settings.plugin_contexts or settings.function_contexts:
         begin_contexts(settings, scope, engine)
     if warning is not None:
@@ -237,8 +242,17 @@ def load_with_program(settings: Settings, scope: Scope) -> None:
     scope.file_tracers = FileTracers(settings, scope)
 
 
-def start_plugin_tool(frames: "TracedFrames") -> None:
-    """See the frames of plugins' files, with a tool id of sys.monitoring where there is one."""
+def start_plugin_tool(frames: "Any", branch: bool) -> None:
+    """See the frames of plugins' files, which `watch_files` returned, beside an engine other than `settrace`.
+
+    With a tool id of sys.monitoring where there is one.
+    """
+    if not HAS_CORE:
+        from footfall.observe.own_modules import load_own
+
+        load_own("thread_starts")  # the next module imports it
+        load_own("engines.settrace").start_for_plugins(frames, branch)
+        return
     if TRACES_SINGLE_FRAMES:
         from footfall import _core
         from footfall.observe.engines import settrace

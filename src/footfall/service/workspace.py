@@ -120,7 +120,7 @@ class Workspace:
 
     def stored(self, config: Config, contexts: Sequence[str], paths: Sequence[str] = ()) -> StoredCoverage:
         """Return what the data file has, of files at these paths alone if there are any. Raises as `read_coverage`."""
-        is_wanted = name_filter(config, paths) if paths else None
+        is_wanted = name_filter(config, paths, path_mapper(config)) if paths else None
         if contexts != config.report_contexts:
             return read_coverage(config.data_file, contexts, is_wanted)  # one test's is quickly read
         return self._stored.read(config.data_file, contexts, is_wanted)

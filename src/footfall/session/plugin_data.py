@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
@@ -38,8 +39,7 @@ def take_plugin_data(
     messages: list[tuple[str, str]] = []
     for path in sorted([*directory.glob(f"{PLUGIN_DATA}.*"), *directory.glob(f"{PLUGIN_FILES}.*")]):
         try:
-            open_recorded_file(str(path)).close()
-            found = read_contents(path)
+            found = _read_saved(path)
         except (FootfallError, OSError) as error:
             why = error.message if isinstance(error, FootfallError) else f"{describe_error(error)}."
             messages.append(("plugin-failed", f"What a plugin of coverage.py saved is left out: {why}"))
@@ -47,6 +47,21 @@ def take_plugin_data(
         for name, data in _data_of(found, has_arcs=has_arcs):
             merged[name] = _joined(merged.get(name) or FileData(), data)
     return merged, messages
+
+
+def _read_saved(path: Path) -> Contents:
+    """Read a data file that a plugin has saved. Raises FootfallError, OSError.
+
+    SQLite opens files by name, where there may be another by then: it gets a copy that nobody else can change.
+    """
+    with tempfile.NamedTemporaryFile(prefix="footfall-", suffix=f"-{path.name}") as copy:
+        with open_recorded_file(str(path)) as saved:
+            shutil.copyfileobj(saved, copy)
+        copy.flush()
+        try:
+            return read_contents(copy.name)
+        except FootfallError as error:
+            raise FootfallError(error.slug, error.message.replace(copy.name, str(path)), error.help) from error
 
 
 def leave_plugin_files(directory: Path, data_file: str) -> None:

@@ -297,10 +297,13 @@ def test_links_among_what_plugins_saved_are_not_followed(footfall: Footfall, tmp
 import os
 for name in "plugin-files.coverage.1", "plugins.coverage.1":
     os.symlink(os.path.abspath("secret"), os.path.join(os.environ["FOOTFALL_RUN"], name))
+with open(os.path.join(os.environ["FOOTFALL_RUN"], "plugins.coverage.2"), "w") as file:
+    file.write("no data")
 """
     write(tmp_path, {**PLUGINS, "main.py": program, ".coveragerc": "[run]\nplugins = saver\n"})
     write(tmp_path, {"secret": "of one user\n"})
     done = footfall("run", "-q", "--no-profile", "main.py")
     assert done.returncode == 0
     assert done.stderr.count("a symbolic link, which no measured process made") == 2
+    assert "/plugins.coverage.2: it is not a data file of coverage.py or footfall" in done.stderr
     assert not (tmp_path / ".coverage.1").exists()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from footfall.pythons import HAS_MONITORING
+from footfall.pythons import HAS_MONITORING, HAS_PROBES
 from footfall.tier import HAS_CORE
 from template_project import FILES, read_traced, write_project
 
@@ -20,7 +20,7 @@ Footfall = Callable[..., subprocess.CompletedProcess[str]]
 
 IS_CPYTHON = sys.implementation.name == "cpython"
 ENGINES = ("", "settrace") if HAS_CORE else ("",)
-SAID = "" if HAS_MONITORING or HAS_CORE else "[plugins-settrace]"
+SAID = "" if HAS_CORE or HAS_PROBES else "[plugins-settrace]"
 
 # what the C tracer has of two of the files, for where there is none (PyPy)
 TEMPLATES = {
@@ -87,16 +87,21 @@ class Contexts(coverage.CoveragePlugin):
 def test_a_program_that_measures_itself(tmp_path: pathlib.Path) -> None:
     """From the start to the stop, also the second time; plugins that name contexts are asked as well."""
     main = """\
-import engine, footfall
+import engine, footfall, sys
 for lines in {1}, {3}:
     footfall.start()
     engine.Template("a.tpl").render_all(lines)
+    print(sys.gettrace() is not None)
     footfall.stop()
     engine.Template("a.tpl").render_all({5})
 """
     plugin = FILES["my_plugin.py"]
     write_project(tmp_path, main_py=main, my_plugin_py=plugin)
-    subprocess.run([sys.executable, "main.py"], cwd=tmp_path, check=True, timeout=60)
+    ran = subprocess.run(
+        [sys.executable, "main.py"], cwd=tmp_path, check=True, timeout=60, stdout=subprocess.PIPE, text=True
+    )
+    if HAS_CORE:
+        assert ran.stdout == f"{not HAS_MONITORING}\n" * 2, "ordinary code is traced"
     found = read_traced(tmp_path / ".coverage")["a.tpl", "my_plugin.Lines", ""]
     assert found == [(-8, 3), (3, -8), (3, 3)]
     plugin += "    registry.add_dynamic_context(Contexts())\n" + NAMING

@@ -2,9 +2,11 @@
 
 import os
 import pathlib
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -139,9 +141,68 @@ asyncio.run(Page("waits.tpl").wait())
 test_something()
 with open("other.py") as file:
     exec(compile(ast.parse(file.read().replace("1", "2")), file.name, "exec"), {"Page": Page})
+with open("deep.py") as file:
+    code = compile(ast.parse(file.read().replace("1", "2")), file.name, "exec")
+    deep(60000, lambda: exec(code, {"Page": Page}))
 Page("end.tpl").call(test_something)
 """
 OTHER = "x = 1\nPage('other.tpl').walk(x)\nfor i in range(x):\n    Page('other.tpl').steps(i)\n"
+
+
+GREENLETS = """\
+import itertools
+from engine import Page
+
+numbers = itertools.count()
+
+def page():
+    return Page(f"{next(numbers)}.tpl")
+
+def late():
+    import greenlet  # while a frame is traced
+    return greenlet
+
+def switching(function):
+    for _ in range(3):
+        page().call(function)
+        function()
+
+greenlet = []
+page().call(lambda: greenlet.append(late()))
+greenlet = greenlet[0]
+main = greenlet.getcurrent()
+one = greenlet.greenlet(lambda: switching(main.switch))
+two = greenlet.greenlet(lambda: switching(one.switch))
+page().call(one.switch)
+page().call(two.switch)
+while not one.dead or not two.dead:
+    page().call(two.switch if one.dead else one.switch)
+print(next(numbers))
+"""
+
+
+def test_frames_wait_in_greenlets(footfall: Footfall, tmp_path: pathlib.Path) -> None:
+    """A frame gives way to another stack, and continues, at calls that no frame of Python is between.
+
+    There is nothing to compare with: the C tracer asks the plugin about frames of other stacks, which fails.
+    """
+    pytest.importorskip("greenlet")
+    written = {"lines.py": PLUGIN, "engine.py": ENGINE, "main.py": GREENLETS}
+    for name, text in written.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / ".coveragerc").write_text("[run]\nplugins = lines\nbranch = true\n")
+    done = footfall("run", "-q", "--no-profile", "main.py")
+    call = [(-22, 123), (123, 124), (124, 125), (125, 226), (226, -22)]
+    found = {path: arcs for (path, _, context), arcs in read_traced(tmp_path / ".coverage").items() if context == ""}
+    assert found == {f"{n}.tpl": call for n in range(int(done.stdout))}
+
+
+def by_coverage(directory: pathlib.Path, option: str) -> dict[tuple[str, str, str], list[Any]]:
+    """Return what the C tracer has of the plugin's files."""
+    environment = {**os.environ, "COVERAGE_CORE": "ctrace", "COVERAGE_FILE": "theirs"}
+    command = [sys.executable, "-m", "coverage", "run", option, "main.py"]
+    subprocess.run(command, cwd=directory, env=environment, check=True, timeout=60)
+    return read_traced(directory / "theirs")
 
 
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="coverage.py has plugins with its C tracer only")
@@ -149,15 +210,16 @@ def test_frames_are_found_among_others(footfall: Footfall, tmp_path: pathlib.Pat
     """Deep in the stack, in threads that start or wait meanwhile, under a debugger, in tests, beside traced files."""
     rc = "[run]\nplugins = lines\nbranch = true\ndynamic_context = test_function\n"
     written = {"lines.py": PLUGIN, "engine.py": ENGINE, "main.py": MAIN, "other.py": OTHER, ".coveragerc": rc}
+    written["deep.py"] = "y = 1\nPage('inner.tpl').walk(y)\ny += 1\n"
     for name, text in written.items():
         (tmp_path / name).write_text(text)
     assert footfall("run", "-q", "--no-profile", "main.py").returncode == 0
-    environment = {**os.environ, "COVERAGE_CORE": "ctrace", "COVERAGE_FILE": "theirs"}
-    command = [sys.executable, "-m", "coverage", "run", "--concurrency=thread", "main.py"]
-    subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=60)
-    theirs = read_traced(tmp_path / "theirs")
+    theirs = by_coverage(tmp_path, "--concurrency=thread")
     assert len({path for path, *_ in theirs}) == 13
     assert read_traced(tmp_path / ".coverage") == theirs
+    with sqlite3.connect(tmp_path / ".coverage") as data:
+        query = "select fromno, tono from arc join file on file.id = file_id where path = ?"
+        assert {*data.execute(query, (str(tmp_path / "deep.py"),))} >= {(-1, 1), (1, 2), (2, 3), (3, -1)}
 
 
 IMPORTING = PLUGIN.replace("import os, coverage", "import os, coverage, shared, engine")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Decide = Callable[[str], Any]
     """The path of a measured file, the TracedFile of a plugin's file, or None."""
 
-__all__ = ["ask_again", "follow_threads", "start", "start_with_probes"]
+__all__ = ["ask_again", "follow_threads", "start", "start_for_plugins", "start_with_probes"]
 
 _has_followed = False
 
@@ -76,6 +76,11 @@ def start_with_probes(decide: "Callable[[str], str | None]", branch: bool) -> No
         _settrace_in_python().start_with_probes(decide, branch)
     else:
         _start_in_core(decide, branch)
+
+
+def start_for_plugins(traced_frames: "PureFrames", branch: bool) -> None:
+    """Trace the frames of files that plugins measure, beside the probes engine without the core."""
+    _settrace_in_python().start_for_plugins(traced_frames, branch)
 
 
 def _start_in_core(decide: "Decide", branch: bool, only_new: bool = False, traced_frames: "Any" = None) -> None:

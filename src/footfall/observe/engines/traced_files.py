@@ -41,13 +41,14 @@ class TracedFiles:
         settrace: Any = load_own("engines.settrace")  # few programs need it
 
         function = sys.gettrace()
+        is_ours = getattr(function, "__name__", "") == _TRACE_FUNCTION
         if self._paths:
-            if getattr(function, "__name__", "") != _TRACE_FUNCTION:
+            if not is_ours:
                 return False  # the program has set another, or none
             self._paths[filename] = path
             settrace.ask_again(filename)  # its code with probes may have run
             return True
-        if function is not None:
+        if function is not None and not is_ours:  # ours: that of plugins' frames
             return False
         self._paths[filename] = path
         settrace.start_with_probes(self.decide, self._with_branches)

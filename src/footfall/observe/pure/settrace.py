@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     Offsets = Callable[[CodeType], frozenset[int] | None]
     """The offsets of phantom events in a code object; None if it is not traced."""
 
-__all__ = ["ask_again", "start", "start_with_probes", "stop"]
+__all__ = ["ask_again", "start", "start_for_plugins", "start_with_probes", "stop"]
 
 _SLOTS = 256
 _UNKNOWN = object()
@@ -105,13 +105,26 @@ def start_with_probes(decide: "Callable[[str], str | None]", with_arcs: bool) ->
 
     What already runs is not traced. The probes engine begins the record of a forked child.
     """
+    if _Files.current is not None:  # plugins' files are traced already
+        _Files.current.decide_by(lambda filename, _: decide(filename))
+    else:
+        _begin_beside_probes(lambda filename, _: decide(filename), with_arcs)
+
+
+def start_for_plugins(traced_frames: "TracedFrames", with_arcs: bool) -> None:
+    """Trace the frames of files that plugins measure, beside the probes engine."""
+    _begin_beside_probes(lambda _, __: None, with_arcs, traced_frames)
+
+
+def _begin_beside_probes(decide: "Decide", with_arcs: bool, traced_frames: "TracedFrames | None" = None) -> None:
     recorder = PureRecorder.current
     if recorder is None:
         return
     hooks = load_own("pypy.hooks" if sys.implementation.name == "pypy" else "pure.probes.hooks")
     has_probes = hooks.has_probes
     offsets = _offsets_without_probes(PhantomLines().offsets, has_probes)
-    files = _Files(recorder, lambda filename, _: decide(filename), with_arcs, offsets)
+    files = _Files(recorder, decide, with_arcs, offsets)
+    files.traced_frames = traced_frames
     os.register_at_fork(after_in_child=files.after_fork)
     _begin(recorder, files)
 
@@ -232,6 +245,13 @@ class _Files:
         found = self.adders[filename] = None if path is None else self._make_adder(filename, path)
         return found
 
+    def decide_by(self, decide: "Decide") -> None:
+        """Decide about files in another way from now on, except those that are measured already."""
+        self._decide = decide
+        for filename, found in self.adders.copy().items():
+            if found is None:
+                del self.adders[filename]
+
     def after_fork(self) -> None:
         """Start with nothing seen, in a forked child."""
         self._of_others.clear()
@@ -261,7 +281,7 @@ class _Files:
             if not with_arcs:
                 if end < 0:
                     return
-                start = 0
+                start = 0 if end else -1  # (0, 0) is an empty slot
             if has_other_work() and self._add_of_other_work(filename, path, start, end):
                 return
             if (start, end) in seen or self.is_stopped:

@@ -139,12 +139,10 @@ class TracedFrames:
         return self._seen.setdefault(path, set())
 
     def _after_fork(self) -> None:
-        """Begin a record for the forked child."""
+        """Start with nothing seen, in a forked child: sources are recorded again when a frame begins for them."""
         for seen in self._seen.values():
             seen.clear()
-        for path, plugin in self._noted.items():
-            if plugin.is_on:
-                _note_plugin(path, plugin.name)
+        self._seen.clear()  # the child may have no record of its own yet
 
     def _forget(self, plugin: Plugin) -> None:
         """Drop the results of a plugin that has failed."""

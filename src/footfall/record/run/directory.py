@@ -218,16 +218,19 @@ def make_run_directory(settings: RunSettings) -> RunDirectory:
         return make_temporary_run_directory(settings, error.strerror or str(error))
 
 
-def make_temporary_run_directory(settings: RunSettings, reason: str = "", *, cache: Path | None = None) -> RunDirectory:
+def make_temporary_run_directory(
+    settings: RunSettings, reason: str = "", *, cache: Path | None = None, parent: str | None = None
+) -> RunDirectory:
     """Make a run directory outside the working directory, which is not writable for that `reason`.
 
     Without a reason nobody tried: the record is not meant to outlive the process. `cache` is where to keep what later
-    runs can use; without it the directory has its own. Raises as `make_run_directory`.
+    runs can use; without it the directory has its own. `parent` is where to make it, None where temporary files are.
+    Raises as `make_run_directory`.
     """
     import tempfile  # as in `_remove`
 
     try:
-        path = Path(tempfile.mkdtemp(prefix="footfall-"))
+        path = Path(tempfile.mkdtemp(prefix="footfall-", dir=parent))
         # no cache shared with other users, as it contains code. Made now: the directory may be opened to them later
         if cache is None:
             cache = path / "cache"

@@ -25,6 +25,7 @@ from footfall.formats import (
     RECORD_SWITCH,
     RECORD_TRACE,
     RECORD_TRACER,
+    TRACE_HAS_ARCS,
     TRACE_IS_FINAL,
 )
 from footfall.model import RECORD_BRANCHES, RECORD_LATE, RECORD_OPTIMIZE_SHIFT
@@ -371,6 +372,10 @@ def read_trace(cursor: Cursor, files: dict[int, str], contexts: dict[int, str]) 
     file_id, context_id, n_slots, mode = cursor.numbers("<IIII")
     pairs = set(struct.iter_unpack("<ii", cursor.take(8 * n_slots)))
     lines = {line for pair in pairs for line in pair if line > 0}
-    arcs = {(start, end) for start, end in pairs if start and end}  # 0 is not a line, and an empty slot has two
+    # 0 is no line, except that of an empty file, to which an entry leads and from which an exit
+    arcs = {(start, end) for start, end in pairs if (start and end) or start < 0 or end < 0}
+    if arcs and not mode & TRACE_HAS_ARCS:
+        lines.add(0)
+        arcs.clear()
     is_final = bool(mode & TRACE_IS_FINAL)
     return TracedCode(files[file_id], contexts[context_id] if is_final else "", lines, arcs), is_final
