@@ -36,7 +36,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from footfall._core import TracedFrames
     from footfall.observe.file_tracers.files import MadePlugins
 
 __all__ = [
