@@ -18,11 +18,11 @@ import sysconfig
 import tempfile
 
 from arguments import absolute_path
-from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread, TreeNode
+from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread
 from footfall.analyze.profile.rows import rows_from_profile
 from footfall.record.data.coverage_tables import FileData, write_coverage
 from footfall.record.data.profile_tables import write_profile
-from footfall.record.data.timelines import Span, Timelines
+from footfall.record.data.timelines import Span, Timelines, TreeNode
 
 N_LINES = 40_000
 N_NODES = 100_000

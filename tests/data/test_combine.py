@@ -27,13 +27,12 @@ from footfall.record.data.merging.profiles import ProfilesMerge
 from footfall.record.data.profile_tables import (
     StoredCost,
     StoredFrame,
-    StoredNode,
     StoredProfile,
     StoredThread,
     read_profile,
     write_profile,
 )
-from footfall.record.data.timelines import Span, Timelines
+from footfall.record.data.timelines import Span, Timelines, TreeNode
 
 pytestmark = pytest.mark.any_python
 
@@ -72,7 +71,7 @@ def _profile(number: int) -> StoredProfile:
             StoredFrame("/p/a.py", "main", 1, 5, 5, 4, 9),
             StoredFrame("/p/b.py", f"f{number}", 2, 3, 3, None, None),
         ],
-        nodes=[StoredNode(-1, -1), StoredNode(0, 0), StoredNode(1, 1)],
+        nodes=[TreeNode(-1, -1), TreeNode(0, 0), TreeNode(1, 1)],
         costs=[
             StoredCost(2, 0, "", 10, 10_000_000 + number, 9_000_000, 8_000_000, 2_000_000, number),
             StoredCost(1, 1, "unit", number, 5, 4, 3),

@@ -26,12 +26,12 @@ from footfall.record.data.data_file import check_replaceable
 from footfall.record.data.profile_tables import (
     StoredCost,
     StoredFrame,
-    StoredNode,
     StoredProfile,
     StoredThread,
     read_profile,
     write_profile,
 )
+from footfall.record.data.timelines import TreeNode
 from footfall.report.coverage.json import coverage_report
 
 pytestmark = pytest.mark.any_python
@@ -248,7 +248,7 @@ PROFILE = StoredProfile(
         StoredFrame("/p/a.py", "main", 1, 5, 5, 4, 9),
         StoredFrame("/p/a.py", "Class.method", 10, 12, 13, None, None),
     ],
-    nodes=[StoredNode(-1, -1), StoredNode(0, 0), StoredNode(1, 1)],
+    nodes=[TreeNode(-1, -1), TreeNode(0, 0), TreeNode(1, 1)],
     costs=[StoredCost(2, 0, "", 10, 10_000_000, 9_000_000, 8_000_000), StoredCost(0, 1, "t", 1, 1_000_000, 0, 0)],
 )
 

@@ -13,12 +13,13 @@ from collections.abc import Callable
 
 import pytest
 
-from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread, Squares, TreeNode
+from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread, Squares
 from footfall.analyze.profile.rows import profile_from_rows, rows_from_profile
 from footfall.analyze.resolve import resolve
 from footfall.record.data.combine import combine_files
 from footfall.record.data.coverage_tables import FileData, open_contexts_by_line, write_coverage
 from footfall.record.data.profile_tables import read_profile, write_profile
+from footfall.record.data.timelines import TreeNode
 
 pytestmark = [
     pytest.mark.any_python,

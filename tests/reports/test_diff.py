@@ -9,13 +9,13 @@ import sys
 import pytest
 
 from footfall.analyze.coverage_changes import match_lines
-from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread, Squares, TreeNode
+from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread, Squares
 from footfall.analyze.profile.rows import rows_from_profile
 from footfall.record.data.combine import combine_files
 from footfall.record.data.coverage_tables import FileData, write_coverage
 from footfall.record.data.profile_tables import write_profile
 from footfall.record.data.source_ids import blob_id, read_source_ids, write_source_ids
-from footfall.record.data.timelines import Timelines
+from footfall.record.data.timelines import Timelines, TreeNode
 from repository import footfall, git
 
 pytestmark = pytest.mark.any_python

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread, TreeNode
+from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread
 from footfall.analyze.profile.clocks import Clock
 from footfall.cli.main import main
-from footfall.record.data.timelines import Timelines
+from footfall.record.data.timelines import Timelines, TreeNode
 from footfall.report.profile.collapsed import render_collapsed
 from footfall.report.profile.gecko import render_gecko
 from footfall.report.profile.pprof import render_pprof

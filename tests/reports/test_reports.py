@@ -16,13 +16,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread, TreeNode
+from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread
 from footfall.analyze.profile.clocks import Clock
 from footfall.analyze.profile.rows import rows_from_profile
 from footfall.cli.main import main
 from footfall.errors import FootfallError, UsageError
 from footfall.record.data.coverage_tables import FileData, write_coverage
 from footfall.record.data.profile_tables import write_profile
+from footfall.record.data.timelines import TreeNode
 from footfall.report.coverage.text import TableOptions, render_table
 from footfall.report.hottest import profile_summary
 from footfall.report.profile.collapsed import render_collapsed

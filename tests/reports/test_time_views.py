@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread, Squares, TreeNode
+from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread, Squares
 from footfall.analyze.profile.clocks import Clock, reader
 from footfall.analyze.profile.rows import rows_from_profile
 from footfall.analyze.profile.time_views import VIEWS, standard_error, view_profile
@@ -13,6 +13,7 @@ from footfall.cli.reports import report as report_command
 from footfall.errors import UsageError
 from footfall.record.data.coverage_tables import write_coverage
 from footfall.record.data.profile_tables import write_profile
+from footfall.record.data.timelines import TreeNode
 from footfall.record.run.phase_times import PhaseTime
 from footfall.report.hottest import profile_summary
 from footfall.report.places import SOURCES

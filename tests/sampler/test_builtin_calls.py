@@ -8,18 +8,11 @@ from pathlib import Path
 import pytest
 
 from footfall.analyze.profile.builtin_calls import find_builtin_calls, mark_builtin_calls
-from footfall.analyze.profile.calltree import (
-    Cost,
-    Frame,
-    Function,
-    Profile,
-    TreeNode,
-    times_of_functions,
-    times_of_lines,
-)
+from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, times_of_functions, times_of_lines
 from footfall.analyze.profile.rows import profile_from_rows
 from footfall.analyze.profile.stacks import collapse_stacks
 from footfall.record.data.profile_tables import read_profile
+from footfall.record.data.timelines import TreeNode
 from interpreters import OTHERS
 
 SOURCES = {

@@ -12,12 +12,12 @@ from footfall.record.data.coverage_tables import write_coverage
 from footfall.record.data.profile_tables import (
     StoredCost,
     StoredFrame,
-    StoredNode,
     StoredProfile,
     StoredThread,
     read_profile,
     write_profile,
 )
+from footfall.record.data.timelines import TreeNode
 
 pytestmark = pytest.mark.any_python
 
@@ -29,7 +29,7 @@ PROFILE = StoredProfile(
     interval_ns=1_000_000,
     threads=[StoredThread(1, 1, "main", 1.0, 1.0, 1.0)],
     frames=[StoredFrame("/a.py", "f", 1, 2, None, None, None)],
-    nodes=[StoredNode(-1, -1), StoredNode(0, 0)],
+    nodes=[TreeNode(-1, -1), TreeNode(0, 0)],
     costs=[StoredCost(1, 0, "", 1, 1_000_000, 1_000_000, 0)],
 )
 COLUMNS = [

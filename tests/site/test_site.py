@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from footfall.analyze.profile.calltree import NATIVE, Frame, Function, TreeNode
+from footfall.analyze.profile.calltree import NATIVE, Frame, Function
 from footfall.analyze.profile.rows import rows_from_profile
 from footfall.cli.main import main
 from footfall.record.data.coverage_tables import FileData, write_coverage
 from footfall.record.data.profile_tables import write_profile
+from footfall.record.data.timelines import TreeNode
 from footfall.report.site.shell import render_single_page, script_json
 from site_data import HELPER, INVOICE, SEND, TOTAL, make_profile, payloads, write_project
 

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread, Squares, TreeNode
+from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread, Squares
 from footfall.analyze.profile.rows import rows_from_profile
 from footfall.cli.main import main
 from footfall.record.data.coverage_tables import write_coverage
 from footfall.record.data.profile_tables import write_profile
+from footfall.record.data.timelines import TreeNode
 from footfall.report.site.flame_file import render_flame_file
 from site_data import SEND, TOTAL, as_on_pypy, make_profile, write_project
 

@@ -1,6 +1,6 @@
 """Instructions that measured programs take, relative to the same programs without footfall, and the figures on record.
 
-    python tests/support/instructions.py [--update]
+    FOOTFALL_TEST_INSTRUCTIONS=1 python tests/support/instructions.py [--update]
 
 Needs valgrind, whose counts are the same under any load. What the interpreter's own build makes of a program is in both
 numbers of a ratio, so the record fits other builds of the same version. Prints what is above the record for this Python;
@@ -55,6 +55,8 @@ PROGRAMS: Final = {
 
 
 def _why_not() -> str:
+    if "FOOTFALL_TEST_INSTRUCTIONS" not in os.environ:  # read before tests remove such variables
+        return "half a minute of valgrind, only with FOOTFALL_TEST_INSTRUCTIONS"
     if shutil.which("valgrind") is None:
         return "there is no valgrind"
     if sys.implementation.name != "cpython":

@@ -6,11 +6,11 @@ import pathlib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread, TreeNode
+from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread
 from footfall.analyze.profile.rows import rows_from_profile
 from footfall.record.data.coverage_tables import FileData, write_coverage
 from footfall.record.data.profile_tables import write_profile
-from footfall.record.data.timelines import Span, Timelines
+from footfall.record.data.timelines import Span, Timelines, TreeNode
 
 INVOICE = '''\
 """Invoices </script><b>&amp;."""

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, TreeNode
+from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile
 from footfall.analyze.profile.import_frames import fold_imports
 from footfall.analyze.profile.stacks import collapse_stacks
+from footfall.record.data.timelines import TreeNode
 
 BOOTSTRAP = "<frozen importlib._bootstrap>"
 EXTERNAL = "<frozen importlib._bootstrap_external>"

@@ -3,10 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from footfall.analyze.profile.calltree import NATIVE, Cost, Frame, Function, Profile, TreeNode, times_of_functions
+from footfall.analyze.profile.calltree import NATIVE, Cost, Frame, Function, Profile, times_of_functions
 from footfall.analyze.profile.import_frames import fold_imports
 from footfall.analyze.profile.leaves import leaves_of
 from footfall.analyze.profile.native_frames import fold_native_frames
+from footfall.record.data.timelines import TreeNode
 
 FUNCTIONS = [
     Function("<frozen site>", "addpackage", 1),

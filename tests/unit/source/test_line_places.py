@@ -10,15 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from footfall.analyze.gaps import times_in_files
-from footfall.analyze.profile.calltree import (
-    Cost,
-    Frame,
-    Function,
-    Profile,
-    ProfiledThread,
-    TreeNode,
-    times_of_functions,
-)
+from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread, times_of_functions
 from footfall.analyze.profile.clocks import Clock
 from footfall.analyze.profile.rows import rows_from_profile
 from footfall.analyze.test_costs import find_tests
@@ -26,6 +18,7 @@ from footfall.cli.main import main
 from footfall.live.model import LiveModel, Measure, _Log
 from footfall.record.data.coverage_tables import FileData, write_coverage
 from footfall.record.data.profile_tables import write_profile
+from footfall.record.data.timelines import TreeNode
 from footfall.record.run.node_table import Node
 from footfall.record.run.sample_log import Sample, SampledCode, SampledThread, SampleLog
 from footfall.report.hottest import profile_summary

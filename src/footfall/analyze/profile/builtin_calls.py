@@ -17,9 +17,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from footfall.analyze.profile.calltree import Function, Profile, TreeNode
+from footfall.analyze.profile.calltree import Function, Profile
 from footfall.analyze.source.parse import PARSE_ERRORS, parse_source
 from footfall.formats import COLLECTOR_PATH
+from footfall.record.data.timelines import TreeNode
 
 __all__ = ["find_builtin_calls", "mark_builtin_calls"]
 

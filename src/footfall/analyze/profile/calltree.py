@@ -16,7 +16,7 @@ from footfall.analyze.native.unwinding import Unwinder
 from footfall.analyze.profile.cpu_times import CpuTimes
 from footfall.analyze.profile.tree_sums import TreeSums, pack_cost, unpack_cost
 from footfall.formats import COLLECTOR_PATH, LEFT_OUT_PATH, NOT_READ_PATH, TASKS_PATH
-from footfall.record.data.timelines import Span, Timelines
+from footfall.record.data.timelines import Span, Timelines, TreeNode
 from footfall.record.run.node_table import number_nodes
 from footfall.record.run.sample_log import CStack, SampledCode, SampleLog
 
@@ -32,7 +32,6 @@ __all__ = [
     "ProfileBuilder",
     "ProfiledThread",
     "Times",
-    "TreeNode",
     "has_source",
     "profile_of_logs",
     "times_by",
@@ -81,13 +80,6 @@ class Frame(NamedTuple):
     end_line: int
     column: int | None
     end_column: int | None
-
-
-class TreeNode(NamedTuple):
-    """A frame below its callers. Indexes into `Profile.nodes` and `Profile.frames`."""
-
-    parent: int
-    frame: int
 
 
 class ProfiledThread(NamedTuple):

@@ -17,7 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 
-from footfall.analyze.profile.calltree import IMPORT_PATH, Cost, CostKey, Frame, Function, Profile, TreeNode
+from footfall.analyze.profile.calltree import IMPORT_PATH, Cost, CostKey, Frame, Function, Profile
+from footfall.record.data.timelines import TreeNode
 
 __all__ = ["UNNAMED_IMPORT", "executed_texts", "fold_imports", "machinery_frames", "site_frames"]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import replace
 
-from footfall.analyze.profile.calltree import NATIVE, Cost, CostKey, Profile, TreeNode
+from footfall.analyze.profile.calltree import NATIVE, Cost, CostKey, Profile
 from footfall.analyze.profile.import_frames import UNNAMED_IMPORT, executed_texts, machinery_frames, site_frames
-from footfall.record.data.timelines import Timelines
+from footfall.record.data.timelines import Timelines, TreeNode
 
 __all__ = ["leaves_of"]
 

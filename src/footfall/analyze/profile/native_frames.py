@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from footfall.analyze.profile.calltree import NATIVE, Cost, CostKey, Profile, TreeNode
+from footfall.analyze.profile.calltree import NATIVE, Cost, CostKey, Profile
+from footfall.record.data.timelines import TreeNode
 
 __all__ = ["fold_native_frames"]
 

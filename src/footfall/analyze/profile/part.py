@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from footfall.analyze.profile.calltree import Cost, CostKey, Frame, Profile, Squares, TreeNode, has_source
+from footfall.analyze.profile.calltree import Cost, CostKey, Frame, Profile, Squares, has_source
 from footfall.analyze.profile.selection import Selection
+from footfall.record.data.timelines import TreeNode
 
 __all__ = ["select", "select_costs"]
 

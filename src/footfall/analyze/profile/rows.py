@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import repeat
 
-from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread, Squares, TreeNode
-from footfall.record.data.profile_tables import StoredCost, StoredFrame, StoredNode, StoredProfile, StoredThread
+from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread, Squares
+from footfall.record.data.profile_tables import StoredCost, StoredFrame, StoredProfile, StoredThread
 
 __all__ = ["profile_from_rows", "rows_from_profile"]
 
@@ -34,7 +34,7 @@ def rows_from_profile(profile: Profile) -> StoredProfile:
             )
             for frame in profile.frames
         ],
-        nodes=[*map(StoredNode._make, profile.nodes)],
+        nodes=[*profile.nodes],
         costs=[
             StoredCost(*key, cost.samples, cost.wall_ns, cost.cpu_ns, cost.gil_ns, cost.gil_wait_ns, cost.gil_untold_ns)
             for key, cost in profile.costs.items()
@@ -61,7 +61,7 @@ def profile_from_rows(stored: StoredProfile) -> Profile:
         frames.append(Frame(function, line, end_line, column, end_column))
     return Profile(
         frames=frames,
-        nodes=[*map(TreeNode._make, stored.nodes)],
+        nodes=[*stored.nodes],
         threads=[ProfiledThread(*thread[:3]) for thread in stored.threads],
         costs={
             (node, thread, context): Cost(wall_ns, cpu_ns, gil_ns, samples, gil_wait_ns, gil_untold_ns)

@@ -18,11 +18,10 @@ from footfall.analyze.profile.calltree import (
     Origin,
     Profile,
     ProfiledThread,
-    TreeNode,
 )
 from footfall.analyze.profile.clocks import Clock
 from footfall.errors import FootfallError
-from footfall.record.data.timelines import Span
+from footfall.record.data.timelines import Span, TreeNode
 
 __all__ = ["MAX_NUMBER", "StackTree", "Weight", "is_number"]
 

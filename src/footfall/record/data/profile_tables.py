@@ -18,13 +18,12 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from footfall.errors import FootfallError
 from footfall.record.data.data_file import has_table, insert_rows, open_data_file
-from footfall.record.data.timelines import ThreadTimeline, Timelines, pack_column, unpack_column
+from footfall.record.data.timelines import ThreadTimeline, Timelines, TreeNode, pack_column, unpack_column
 
 __all__ = [
     "SUM_TABLE",
     "StoredCost",
     "StoredFrame",
-    "StoredNode",
     "StoredProfile",
     "StoredRun",
     "StoredThread",
@@ -107,13 +106,6 @@ class StoredFrame(NamedTuple):
     end_column: int | None
 
 
-class StoredNode(NamedTuple):
-    """Frame number `frame`, called from node number `parent`. Node 0 is the root, (-1, -1); parents come first."""
-
-    parent: int
-    frame: int
-
-
 class StoredCost(NamedTuple):
     """What thread number `thread` spent with node number `node` as its innermost frame, in one context."""
 
@@ -139,7 +131,7 @@ class StoredProfile:
     interval_ns: int = 0
     threads: list[StoredThread] = field(default_factory=list)
     frames: list[StoredFrame] = field(default_factory=list)
-    nodes: list[StoredNode] = field(default_factory=list)
+    nodes: list[TreeNode] = field(default_factory=list)
     costs: list[StoredCost] = field(default_factory=list)
     timelines: Timelines = field(default_factory=Timelines)
     native_calls: set[int] = field(default_factory=set)
@@ -290,7 +282,7 @@ def read_profile_tables(
         profile.threads = _rows(connection, StoredThread, f"select {columns} from footfall_thread order by id")
         columns = "path, qualname, first_line, line, end_line, start_column, end_column"
         profile.frames = _rows(connection, StoredFrame, f"select {columns} from footfall_frame order by id")
-        profile.nodes = _rows(connection, StoredNode, "select parent_id, frame_id from footfall_node order by id")
+        profile.nodes = _rows(connection, TreeNode, "select parent_id, frame_id from footfall_node order by id")
         costs, thread = "footfall_cost", "thread_id"
         if not by_thread:
             costs, thread = SUM_TABLE if has_table(connection, SUM_TABLE) else f"({_SUMS})", "0"
@@ -327,7 +319,7 @@ def _check(profile: StoredProfile) -> None:
     lines, columns = places[:2], places[2:]
     pids, native_ids, thread_names, *squares = _columns(profile.threads, 6)
     fits = (
-        profile.nodes[:1] == [StoredNode(-1, -1)]
+        profile.nodes[:1] == [TreeNode(-1, -1)]
         and _are_numbers(parents, n_nodes)
         and all(map(operator.lt, parents, range(1, n_nodes)))
         and _are_numbers(frames, n_frames)

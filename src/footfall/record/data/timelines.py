@@ -16,13 +16,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-__all__ = ["MAX_SPANS", "Span", "ThreadTimeline", "Timelines", "pack_column", "unpack_column"]
+__all__ = ["MAX_SPANS", "Span", "ThreadTimeline", "Timelines", "TreeNode", "pack_column", "unpack_column"]
 
 MAX_SPANS: Final = 1 << 16
 """The limit for all threads of a data file: a whole minute of one busy thread at 1 kHz, or an hour at 64 ms."""
 _FIRST_STEP_NS: Final = 1 << 20
 _LAST_STEP_NS: Final = 1 << 62
 _MAX_NS: Final = 1 << 62
+
+
+class TreeNode(NamedTuple):
+    """Frame number `frame`, called from node number `parent`. Node 0 is the root, (-1, -1); parents come first."""
+
+    parent: int
+    frame: int
 
 
 class Span(NamedTuple):

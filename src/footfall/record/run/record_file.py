@@ -131,6 +131,8 @@ class Record(NamedTuple):
 
 
 _SIZE = struct.Struct("<I")
+_CODE_HEAD = struct.Struct("<6I")
+_N_CODE_FIELDS = 5
 _SHORTER = "an entry is shorter than its fields"
 
 
@@ -230,20 +232,20 @@ class RecordReader:
             number, context_id, places = take_events(payload)
             self._module_events.append(ContextEvents(number, self._contexts[context_id], places))
         elif kind in (RECORD_CODE, RECORD_PROBES, RECORD_TRACE):
-            self._add_measured(kind, Cursor(payload), self.header)
+            self._add_measured(kind, payload, self.header)
         else:
             self._add_named(kind, Cursor(payload))
 
-    def _add_measured(self, kind: int, cursor: Cursor, header: RecordHeader) -> None:
+    def _add_measured(self, kind: int, payload: memoryview, header: RecordHeader) -> None:
         """Add an entry of measured code."""
         if kind == RECORD_CODE:
-            code_id, code = _read_code(cursor, header, self._files)
+            code_id, code = _read_code(payload, header, self._files)
             self._code_index[code_id] = len(self._codes)
             self._codes.append(code)
         elif kind == RECORD_PROBES:
-            self._modules.append(_read_probes(cursor, header, self._files))
+            self._modules.append(_read_probes(Cursor(payload), header, self._files))
         else:
-            trace, is_final = read_trace(cursor, self._files, self._contexts)
+            trace, is_final = read_trace(Cursor(payload), self._files, self._contexts)
             if not is_final:
                 self._live_traces.append(len(self._traces))
             self._traces.append(trace)
@@ -338,25 +340,35 @@ def read_header(cursor: Cursor) -> RecordHeader:
     )
 
 
-def _read_code(cursor: Cursor, header: RecordHeader, files: dict[int, str]) -> tuple[int, RecordedCode]:
-    code_id, file_id, first_line, co_flags, _, n_places = cursor.numbers("<6I")
-    qualname = _text(cursor.sized())
-    line_table, code, exception_table, branches = cursor.sized(), cursor.sized(), cursor.sized(), cursor.sized()
-    triples = tuple(struct.iter_unpack("<III", branches)) if branches else ()
+def _read_code(payload: memoryview, header: RecordHeader, files: dict[int, str]) -> tuple[int, RecordedCode]:
+    """Take the fields of a CODE entry; there are thousands. Raises ValueError, KeyError or struct.error."""
+    content = bytes(payload)
+    code_id, file_id, first_line, co_flags, _, n_places = _CODE_HEAD.unpack_from(content)
+    fields: list[bytes] = []
+    end, n_bytes, size_of = _CODE_HEAD.size, len(content), _SIZE.unpack_from
+    for _ in range(_N_CODE_FIELDS):
+        start = end + _SIZE.size
+        end = start + size_of(content, end)[0]
+        if end > n_bytes:
+            raise ValueError(_SHORTER)
+        fields.append(content[start:end])
+    qualname, line_table, code, exception_table, branches = fields
     if n_places < len(code) // 2:
         raise ValueError("a code object has fewer events than instructions")
+    if end + n_places > n_bytes:
+        raise ValueError(_SHORTER)
     return code_id, RecordedCode(
         files[file_id],
         header.version,
         first_line,
         co_flags,
-        qualname,
+        _text(qualname),
         line_table,
         code,
         exception_table,
-        triples,
+        tuple(struct.iter_unpack("<III", branches)) if branches else (),
         "",
-        cursor.take(n_places),
+        content[end : end + n_places],
         n_places,
     )
 
