@@ -62,7 +62,7 @@ extension: ## Check, build and test the extension for VS Code, and package it as
 editor: extension ## Drive the extension in a real editor, code-server in a headless Chromium; installs it once into EDITOR_HOME (needs Node, Chromium)
 	PYTHON=$(abspath $(shell command -v $(PYTHON))) bash editors/vscode/driven/run.sh
 
-web-readers: ## Give a run's files to readers of npm, the Firefox Profiler's command line among them (needs Node)
+web-readers: ## Give a run's files to readers of npm, the Firefox Profiler's command line and speedscope among them (needs Node, Chromium)
 	FOOTFALL=$(BIN)footfall bash tools/web_readers.sh
 
 docs: ## Build the documentation as a site in build/site; a broken link is an error
