@@ -1,13 +1,14 @@
 // The whole extension with the real service, in an editor that only notes what it is asked for.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 
 import type { CancellationToken, ExtensionContext, FileCoverage, TestRun, TestRunProfile } from "vscode";
 
+import { Project } from "../src/editor/project";
 import { activate } from "../src/extension";
 import * as fake from "./fakeVscode";
 
@@ -174,4 +175,16 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
   assert.deepEqual(fake.seen.coverage, []);
   assert.match(fake.seen.output.at(-1) ?? "", /has written no data/);
   assert.deepEqual(fake.seen.errors, []);
+});
+
+test("an interpreter without footfall is named, with what to do", async (t) => {
+  const root = mkdtempSync(join(tmpdir(), "footfall-"));
+  t.after(() => rmSync(root, { recursive: true }));
+  const bare = join(root, "python");
+  writeFileSync(bare, '#!/bin/sh\necho "$0: No module named footfall" >&2\nexit 1\n');
+  chmodSync(bare, 0o755);
+  fake.seen.settings = { python: bare };
+  const folder = { uri: new fake.Uri(root), name: "project", index: 0 };
+  const project = new Project(folder as never, fake.window.createOutputChannel() as never);
+  await assert.rejects(project.ask("coverage/files", {}), /not installed for .*python\. Run: .*python -m pip install/);
 });

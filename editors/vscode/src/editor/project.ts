@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import * as vscode from "vscode";
 
 import { mover } from "../marks";
-import type { FlamePage, Methods } from "../service/answers";
+import type { FlamePage, Initialized, Methods } from "../service/answers";
 import { Client, ServiceError } from "../service/client";
 import { interpreterOf } from "./interpreter";
 
@@ -55,11 +55,9 @@ export class Project implements vscode.Disposable {
     const question = { page: true, links: true, ...of } as const;
     const chosen = [of.profile, of.before].filter((path) => path !== undefined);
     if (chosen.length === 0) return this.ask("profile/flame", question);
-    const python = await interpreterOf(this.folder);
-    const allowed = chosen.flatMap((path) => ["--allow", dirname(path)]);
-    const client = new Client([...serviceOf(python), ...allowed], this.folder.uri.fsPath);
+    const client = await this.newClient(...chosen.flatMap((path) => ["--allow", dirname(path)]));
     try {
-      await client.initialize();
+      await initialized(client);
       return await client.request("profile/flame", question);
     } finally {
       client.dispose();
@@ -75,12 +73,9 @@ export class Project implements vscode.Disposable {
   /** Return what asks about a data file that is not the project's: that of the last run of some tests. */
   async askOfRun(dataFile: string): Promise<Ask> {
     this.ofRun?.dispose();
-    const client = new Client(
-      [...serviceOf(await interpreterOf(this.folder)), "--data-file", dataFile],
-      this.folder.uri.fsPath,
-    );
+    const client = await this.newClient("--data-file", dataFile);
     this.ofRun = client;
-    await client.initialize();
+    await initialized(client);
     return (method, params) => client.request(method, params);
   }
 
@@ -94,22 +89,34 @@ export class Project implements vscode.Disposable {
   }
 
   private async start(): Promise<Client> {
-    const python = await interpreterOf(this.folder);
-    const client = new Client(serviceOf(python), this.folder.uri.fsPath);
+    const client = await this.newClient();
     client.onDataChanged = () => this.changed.fire();
     client.onEnded = (reason) => {
       this.log.warn(`The service of ${this.folder.name} has ended: ${reason}`);
       this.client = undefined; // the next question starts another
     };
-    const { server, data_file } = await client.initialize();
+    const { server, data_file } = await initialized(client);
     this.dataFile = data_file;
-    this.log.info(`${server.name} ${server.version} of ${python}, data ${data_file}`);
+    this.log.info(`${server.name} ${server.version} of ${client.command[0]}, data ${data_file}`);
     return client;
+  }
+
+  private async newClient(...options: string[]): Promise<Client> {
+    const python = await interpreterOf(this.folder);
+    return new Client([python, "-m", "footfall", "serve", "--stdio", ...options], this.folder.uri.fsPath);
   }
 }
 
-function serviceOf(python: string): string[] {
-  return [python, "-m", "footfall", "serve", "--stdio"];
+/** Open the connection. A missing footfall is what a new user meets first, so the error says what to do. */
+async function initialized(client: Client): Promise<Initialized> {
+  try {
+    return await client.initialize();
+  } catch (error) {
+    const [python] = client.command;
+    if (!/No module named '?footfall/.test(describe(error))) throw error;
+    const help = `Run: ${python} -m pip install footfall; or name another interpreter in the setting footfall.python.`;
+    throw new Error(`footfall is not installed for ${python}. ${help}`);
+  }
 }
 
 export function describe(error: unknown): string {

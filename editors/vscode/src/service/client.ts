@@ -41,7 +41,10 @@ export class Client {
   private said = "";
   private ended = "";
 
-  constructor(command: readonly string[], directory: string) {
+  constructor(
+    readonly command: readonly string[],
+    directory: string,
+  ) {
     this.process = spawn(command[0], command.slice(1), { cwd: directory });
     this.process.stdout.on("data", (piece: Buffer) => this.receive(piece));
     this.process.stderr.on("data", (piece: Buffer) => (this.said = (this.said + piece.toString()).slice(-2000)));
