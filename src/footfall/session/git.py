@@ -7,7 +7,16 @@ import subprocess
 
 from footfall.errors import FootfallError, UsageError
 
-__all__ = ["blob", "diff_since", "file_at", "head_commit", "merge_base", "top_directory", "untracked_files"]
+__all__ = [
+    "ancestors",
+    "blob",
+    "diff_since",
+    "file_at",
+    "head_commit",
+    "merge_base",
+    "top_directory",
+    "untracked_files",
+]
 
 # overrides each git setting that would change the output that is parsed
 _DIFF = (
@@ -49,6 +58,14 @@ def _text(output: bytes) -> str:
 def top_directory() -> str:
     """Return the absolute path of the repository's top directory. Raises FootfallError (`git-failed`)."""
     return _text(_git("rev-parse", "--show-toplevel")).rstrip("\n")
+
+
+def ancestors(limit: int) -> list[str]:
+    """Return the ids of HEAD and the commits before it, the nearest first, `limit` at most; none without git."""
+    try:
+        return _text(_git("rev-list", f"--max-count={limit}", "HEAD")).split()
+    except FootfallError:
+        return []
 
 
 def head_commit() -> str | None:

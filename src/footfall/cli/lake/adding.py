@@ -23,7 +23,7 @@ from footfall.record.lake.shards import write_shard
 from footfall.session.git import head_commit, top_directory
 from footfall.session.output import print_message, warn
 
-__all__ = ["Place", "add_data_files", "file_namer", "place_options"]
+__all__ = ["Place", "add_data_files", "file_namer", "place_options", "top_of_names"]
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
@@ -55,7 +55,7 @@ def add_data_files(config: Config, lake: str, data_files: Sequence[str], place: 
     """
     if place.shard is not None and len(data_files) > 1:
         raise UsageError("too-many-files", "One --shard can't name several data files.", "Leave it out, or add one.")
-    top = _top()
+    top = top_of_names()
     repository = place.repository or os.path.basename(top) or "root"
     commit = place.commit or head_commit() or "none"
     name = file_namer(config, top)
@@ -78,7 +78,7 @@ def file_namer(config: Config, top: str) -> Callable[[str], str]:
     return name
 
 
-def _top() -> str:
+def top_of_names() -> str:
     """Return the top of the repository; without one, the working directory."""
     try:
         return os.path.realpath(top_directory())

@@ -12,6 +12,10 @@ __all__ = ["command"]
 _COMMANDS: Final = {
     "add": "Add data files to a lake.",
     "extract": "Make a data file from shards of a lake.",
+    "who-tests": "Name the tests that ran a line, some lines or a file.",
+    "tests": "Name the tests that a change affects.",
+    "report": "Show the coverage of a commit, all its shards together.",
+    "minimize": "Choose few tests that run all that the tests run.",
 }
 
 
@@ -35,6 +39,9 @@ _EXAMPLES = """\b
 Examples:
   footfall lake add coverage-lake .coverage
   footfall lake extract coverage-lake --commit 4f0c2d1 -o .coverage
+  footfall lake who-tests src/app.py:120
+  footfall lake tests --changed -o touched.txt && pytest @touched.txt
+  footfall lake report --sql | duckdb
 """
 
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 
 import click
 
-from footfall.analyze.changes import Change, parse_diff, touched_tests, widen_change
+from footfall.analyze.changes import touched_tests
 from footfall.analyze.profile.calltree import Profile
-from footfall.analyze.source.analysis import analyze_source, decode_source
-from footfall.analyze.source.exclude import ExclusionRules
 from footfall.analyze.test_costs import LinesByTest, TestRecord, find_tests, name_of_test
 from footfall.cli.reports.report_files import write_output
 from footfall.cli.reports.reporting import ReportRequest, report_options
+from footfall.cli.reports.touched import changed_test_files, changes_since, in_order, touched_files
 from footfall.config.configuration import Config, canonical_path
 from footfall.errors import FootfallError
-from footfall.load.source_files import looks_like_python
 from footfall.record.data.aliases import PathAliases
 from footfall.record.data.coverage_tables import read_lines_by_context
 from footfall.record.data.test_times import read_test_times
@@ -25,7 +22,7 @@ from footfall.report.places import SOURCES
 from footfall.report.site.gather import lines_by_context
 from footfall.report.tests_table import render_tests, tests_report
 from footfall.report.times import load_profile
-from footfall.session.git import diff_since, file_at, top_directory
+from footfall.session.git import top_directory
 from footfall.session.output import warn
 
 __all__ = ["command"]
@@ -124,39 +121,10 @@ def _touched(config: Config, revision: str) -> list[str]:
     tests = find_tests(
         ran, load_profile(config, config.data_file, by_thread=False), SOURCES, read_test_times(config.data_file)
     )
+    changes = changes_since(revision)
     top = top_directory()
     found: set[str] = set()
-    test_files: list[str] = []
-    for change in parse_diff(diff_since(revision)):
-        path = canonical_path(os.path.join(top, change.old_name)) if change.old_name else ""
-        if path in ran:
-            found |= _touched_by(change, ran[path], revision)
-        name = os.path.relpath(os.path.join(top, change.new_name)) if change.new_name else ""
-        if _is_test_file(name):
-            test_files.append(name)
+    for name, lines in touched_files(changes, revision):
+        found |= touched_tests(ran.get(canonical_path(os.path.join(top, name)), {}), lines)
     fastest = sorted(tests, key=lambda test: (test.wall_ns, test.name))
-    names = [test.name for test in fastest if test.name in found]
-    return [name for name in names if name.partition("::")[0] not in test_files] + sorted(test_files)
-
-
-def _touched_by(change: Change, ran: Mapping[str, set[int]], revision: str) -> set[str]:
-    """Return the tests that ran a statement which the change touches; all tests of the file if that can't be told."""
-    if change.is_binary:
-        return touched_tests(ran, None)
-    if not change.old_lines and change.new_name:
-        return set()  # renamed
-    source = file_at(revision, change.old_name)
-    try:
-        if source is None or not change.new_name or not looks_like_python(change.old_name):
-            return touched_tests(ran, None)
-        analysis = analyze_source(decode_source(source), change.old_name, ExclusionRules.from_settings())
-    except FootfallError:
-        return touched_tests(ran, None)
-    lines, runs_on_import = widen_change(change.old_lines, analysis)
-    theirs = {label: analysis.translate_lines(every) for label, every in ran.items()}
-    return touched_tests(theirs, None if runs_on_import else lines)
-
-
-def _is_test_file(name: str) -> bool:
-    base = os.path.basename(name)
-    return base.endswith(".py") and (base.startswith("test_") or base.endswith("_test.py"))
+    return in_order([test.name for test in fastest if test.name in found], changed_test_files(changes))

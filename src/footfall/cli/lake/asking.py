@@ -1,0 +1,86 @@
+"""What the commands that ask a lake have in common: which commit they mean, and SQL instead of an answer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import click
+
+from footfall.cli.lake.adding import top_of_names
+from footfall.cli.lake.choosing import choose_shards, shards_options
+from footfall.cli.reports.report_files import write_output
+from footfall.config.configuration import canonical_path
+from footfall.errors import UsageError
+from footfall.load.lake.questions import Scope
+from footfall.record.lake.layout import Partition, table_path
+from footfall.record.lake.parquet import need_pyarrow, read_rows
+from footfall.session.git import ancestors
+
+__all__ = ["asking_options", "choose_scope", "name_in_lake", "show_sql"]
+
+_MOST_ANCESTORS: Final = 10_000
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+def asking_options(function: _Command) -> _Command:
+    """Add --lake, --repository, --commit, --shard and --sql."""
+    function = click.option("--sql", is_flag=True, help="Write the question as SQL for DuckDB, and don't ask it.")(
+        function
+    )
+    function = shards_options(function)
+    return click.option(
+        "--lake", metavar="DIR", default="coverage-lake", show_default=True, help="The lake's directory."
+    )(function)
+
+
+def choose_scope(lake: str, repository: str | None, commit: str | None, shard: str | None) -> Scope:
+    """Return the shards of one commit.
+
+    If none is named, that of the nearest ancestor of HEAD that the lake has, or the one that was added last. Without a
+    repository's name, the one of this directory, or the only one. Raises as `choose_shards`, and UsageError
+    (`which-shards`) where several are meant.
+    """
+    need_pyarrow()
+    found = choose_shards(lake, repository, commit, shard)
+    repositories = sorted({each.repository for each in found})
+    if len(repositories) > 1:
+        here = os.path.basename(top_of_names())
+        if here not in repositories:
+            names = ", ".join(repositories[:5])
+            raise UsageError("which-shards", f"The lake has several repositories: {names}.", "Add --repository NAME.")
+        repositories = [here]
+    found = [each for each in found if each.repository == repositories[0]]
+    commits = {each.commit for each in found}
+    if commit is not None and len(commits) > 1 and commit not in commits:
+        text = f"Several commits in the lake begin with {commit!r}."
+        raise UsageError("which-shards", text, "Write more of its id.")
+    chosen = commit if commit in commits else None
+    if chosen is None and len(commits) > 1:
+        chosen = next((each for each in ancestors(_MOST_ANCESTORS) if each in commits), None)
+    if chosen is None:
+        chosen = max(found, key=lambda each: _added_ns(lake, each)).commit
+    for each in found:  # of another format, they would be misread
+        if each.commit == chosen:
+            _added_ns(lake, each)
+    return Scope(lake, repositories[0], chosen, shard)
+
+
+def _added_ns(lake: str, partition: Partition) -> int:
+    """Return when a shard was added. Raises FootfallError (`lake-format`, `lake-damaged`)."""
+    ((_, _, _, _, _, added_ns, *_),) = read_rows(table_path(lake, partition, "shard"), "shard")
+    return int(added_ns)
+
+
+def name_in_lake(path: str) -> str:
+    """Return the lake's name of a file that the command line names."""
+    top, here = top_of_names(), canonical_path(path)
+    return os.path.relpath(here, top) if here.startswith(os.path.join(top, "")) else here
+
+
+def show_sql(sql: str) -> int:
+    """Write SQL to stdout; return the exit status."""
+    write_output("-", sql, "SQL")
+    return 0

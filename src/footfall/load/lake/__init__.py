@@ -1,0 +1,1 @@
+"""Questions about all data of a lake: as SQL, and asked with DuckDB."""
