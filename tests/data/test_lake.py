@@ -59,7 +59,7 @@ def _contents(path: pathlib.Path) -> Normal:
         rows = connection.execute(f"select * from {table}").fetchall()
         if table in ("arc", "line_bits"):
             rows = [(files[row[0]], contexts[row[1]], *row[2:]) for row in rows]
-        elif table == "tracer":
+        elif table in ("tracer", "footfall_distinct_arcs"):
             rows = [(files[row[0]], *row[1:]) for row in rows]
         elif table in ("file", "context"):
             rows = [row[1:] for row in rows]

@@ -147,6 +147,7 @@ HELD_TABLES: Final = {table.source for table in PLAIN_TABLES.values()} | {
     LINES_ONLY_TABLE,
     SUM_TABLE,
     "footfall_conditions_code",
+    "footfall_distinct_arcs",  # made again from the arcs
     "footfall_source",
     "footfall_timeline",
 }

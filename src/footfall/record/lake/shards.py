@@ -24,6 +24,7 @@ from footfall.record.data.coverage_tables import (
     create_data_file,
 )
 from footfall.record.data.data_file import has_table, open_data_file
+from footfall.record.data.distinct_arcs import keep_distinct_arcs
 from footfall.record.data.profile_tables import SUM_TABLE, check_profile_format, create_profile_tables, write_sums
 from footfall.record.data.qualifications import create_message_table
 from footfall.record.data.source_ids import write_source_ids
@@ -117,6 +118,8 @@ def _insert_coverage(connection: sqlite3.Connection, rows: _Rows, tables: set[st
         for start, end in zip(starts, ends, strict=True)
     )
     _insert(connection, "arc", arcs)
+    if "footfall_distinct_arcs" in tables:
+        keep_distinct_arcs(connection)
 
 
 def _insert_own_tables(connection: sqlite3.Connection, rows: _Rows, tables: set[str]) -> None:
