@@ -142,6 +142,24 @@ positions(PyObject *Py_UNUSED(module), PyObject *arguments)
     return found;
 }
 
+PyDoc_STRVAR(position_doc,
+"position(linetable, first_line, unit)\n--\n\n"
+"Return what `positions` has for one code unit; None past its end.");
+
+static PyObject *
+position(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Py_buffer table;
+    long long first_line;
+    Py_ssize_t unit;
+    if (!PyArg_ParseTuple(arguments, "y*Ln:position", &table, &first_line, &unit)) {
+        return NULL;
+    }
+    PyObject *found = unit >= 0 ? position_in_table(table.buf, table.len, first_line, unit) : Py_NewRef(Py_None);
+    PyBuffer_Release(&table);
+    return found;
+}
+
 PyDoc_STRVAR(condition_jumps_doc,
 "condition_jumps(code, line_table, first_line, ops, test)\n--\n\n"
 "Return the places of a code object's conditional jumps as text, and (unit, opcode) of each; see\n"
@@ -250,6 +268,7 @@ static PyMethodDef module_methods[] = {
     {"are_nodes_whole", are_nodes_whole, METH_VARARGS, are_nodes_whole_doc},
     {"number_nodes", number_nodes, METH_VARARGS, number_nodes_doc},
     {"positions", positions, METH_VARARGS, positions_doc},
+    {"position", position, METH_VARARGS, position_doc},
     {"steering_instructions", steering_instructions, METH_VARARGS, steering_doc},
     {"find_branches", find_branches, METH_VARARGS, find_branches_doc},
     {NULL, NULL, 0, NULL},

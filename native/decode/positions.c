@@ -148,3 +148,11 @@ positions_of_table(const uint8_t *table, Py_ssize_t size, int64_t first_line)
     }
     return found;
 }
+
+PyObject *
+position_in_table(const uint8_t *table, Py_ssize_t size, int64_t first_line, Py_ssize_t unit)
+{
+    position_cursor cursor = positions_begin(table, size, first_line);
+    const code_position *found = positions_at(&cursor, unit);
+    return found != NULL ? new_position(found) : Py_NewRef(Py_None);
+}

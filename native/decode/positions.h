@@ -35,4 +35,7 @@ const code_position *positions_at(position_cursor *self, Py_ssize_t unit);
  * within an entry gives the entries before it. NULL without memory. */
 PyObject *positions_of_table(const uint8_t *table, Py_ssize_t size, int64_t first_line);
 
+/* Return what that list has for one code unit, None past its end: a new reference. NULL without memory. */
+PyObject *position_in_table(const uint8_t *table, Py_ssize_t size, int64_t first_line, Py_ssize_t unit);
+
 #endif

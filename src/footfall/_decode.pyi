@@ -31,6 +31,11 @@ def steering_instructions(code: bytes, ops: tuple[int, ...], /) -> list[tuple[in
 def positions(linetable: bytes, first_line: int, /) -> list[tuple[int | None, int | None, int | None, int | None]]:
     """Return (line, end line, column, end column) of each code unit; of a damaged table, those before the damage."""
 
+def position(
+    linetable: bytes, first_line: int, unit: int, /
+) -> tuple[int | None, int | None, int | None, int | None] | None:
+    """Return what `positions` has for one code unit; None past its end."""
+
 def condition_jumps(
     code: bytes, line_table: bytes, first_line: int, ops: tuple[int, ...], test: tuple[int, ...], /
 ) -> tuple[bytes, list[tuple[int, int]]]:

@@ -248,8 +248,17 @@ class _PathFinder:
     def __init__(self, cwd_by_pid: dict[int, str]) -> None:
         self._cwd_by_pid = cwd_by_pid
         self._found: dict[str, str] = {}
+        self._of_name: dict[tuple[int, str], str] = {}
+        """By process and the name in its code: there are many code objects of a file."""
 
     def find(self, log: SampleLog, filename: str) -> str:
+        """Return the path of a name in a log's code."""
+        found = self._of_name.get((log.pid, filename))
+        if found is None:
+            found = self._of_name[log.pid, filename] = self._find(log, filename)
+        return found
+
+    def _find(self, log: SampleLog, filename: str) -> str:
         if not filename or filename.startswith("<"):
             return filename
         path = os.path.join(self._cwd_by_pid.get(log.pid, ""), filename)

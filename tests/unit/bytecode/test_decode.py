@@ -12,7 +12,7 @@ from conftest import REPOSITORY
 from footfall.analyze.bytecode.arcs import arcs_of_code, walk_arcs
 from footfall.analyze.bytecode.branches import find_branches, list_branches
 from footfall.analyze.bytecode.instructions import find_steering, lines_of_units, steering_instructions
-from footfall.analyze.bytecode.linetable import positions, read_positions
+from footfall.analyze.bytecode.linetable import position, positions, read_positions
 from footfall.analyze.bytecode.opcodes import CONSTANT_TESTS_BY_VERSION, OPCODES_BY_VERSION
 from footfall.analyze.conditions.branch_outcomes import find_condition_jumps
 from footfall.record.run.record_file import RecordedCode
@@ -117,6 +117,10 @@ def test_the_same_answers() -> None:
             code.co_linetable, code.co_firstlineno
         )
         tables = code.co_code, code.co_linetable, code.co_firstlineno
+        expected = [*positions(*tables[1:]), None]
+        assert [position(*tables[1:], unit) for unit in (0, 1, len(expected) // 2, len(expected) - 1)] == [
+            expected[min(unit, len(expected) - 1)] for unit in (0, 1, len(expected) // 2, len(expected) - 1)
+        ]
         jumps = condition_jumps(*tables, OPS, CONSTANT_TESTS_BY_VERSION[VERSION])
         assert jumps == find_condition_jumps(*tables, VERSION)
         recorded = _recorded(code, branches)

@@ -6,6 +6,7 @@ from footfall.analyze.profile.calltree import (
     Cost,
     Function,
     Profile,
+    _CodePlaces,
     profile_of_logs,
     times_of_functions,
     times_of_lines,
@@ -162,3 +163,14 @@ def test_deep_recursion_is_summed() -> None:
     """A stack of 20,000 frames needs no recursion of ours."""
     nodes = [(number, "f", 11) for number in range(20_000)]
     assert function_times(profile_of(make_log(nodes, [(20_000, 5)]))) == {"f": (5, 5)}
+
+
+def test_the_place_of_a_unit_does_not_depend_on_how_many_are_asked_for() -> None:
+    """Single positions and all at once are the same, also past the end and where an instruction has no line."""
+    code = test_the_place_of_a_unit_does_not_depend_on_how_many_are_asked_for.__code__
+    sampled = SampledCode("/p/a.py", code.co_name, code.co_firstlineno, code.co_linetable)
+    log = SampleLog("1-0.smp")
+    units = [*range(len(code.co_code) // 2 + 2), 0xFFFFFFFF]
+    together = _CodePlaces(log, sampled, None)
+    assert [together.frame(unit) for unit in units] == [_CodePlaces(log, sampled, None).frame(unit) for unit in units]
+    assert len({frame.line for frame in map(together.frame, units)}) > 5

@@ -6,9 +6,11 @@ after the program has ended, without its code objects.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from footfall.record.run.extension import decode
 
-__all__ = ["Position", "positions", "read_positions"]
+__all__ = ["Position", "position", "positions", "read_positions"]
 
 Position = tuple[int | None, int | None, int | None, int | None]
 """(start line, end line, start column, end column); columns are UTF-8 byte offsets from 0."""
@@ -28,6 +30,14 @@ def positions(linetable: bytes, first_line: int) -> list[Position]:
     end as unknown. Never raises on damaged input.
     """
     return read_positions(linetable, first_line) if decode is None else decode.positions(linetable, first_line)
+
+
+def position(linetable: bytes, first_line: int, unit: int) -> Position | None:
+    """Return what `positions` has for one code unit; None past its end."""
+    if decode is not None:
+        return decode.position(linetable, first_line, unit)
+    found = _positions_of_last(linetable, first_line)
+    return found[unit] if unit < len(found) else None
 
 
 def read_positions(linetable: bytes, first_line: int) -> list[Position]:
@@ -99,3 +109,6 @@ def _signed(table: bytes, at: int) -> tuple[int, int]:
     """Read a varint whose lowest bit is the sign."""
     value, at = _varint(table, at)
     return (-(value >> 1) if value & 1 else value >> 1), at
+
+
+_positions_of_last = lru_cache(maxsize=4096)(read_positions)

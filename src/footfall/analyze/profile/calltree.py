@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeVar
 
-from footfall.analyze.bytecode.linetable import positions
+from footfall.analyze.bytecode.linetable import Position, position, positions
 from footfall.analyze.native.join import native_functions_by_caller
 from footfall.analyze.native.unwinding import Unwinder
 from footfall.analyze.profile.cpu_times import CpuTimes
@@ -52,6 +52,7 @@ NATIVE: Final = "<native> "
 UNKNOWN_PATH: Final = "<unknown>"
 """The path of frames for which another tool's profile has only the name (load/profiles)."""
 
+_FEW_POSITIONS: Final = 16
 _MAX_PLACE: Final = (1 << 31) - 1  # what record/data/profile_tables.py accepts as a line or a column
 
 _WITHOUT_SOURCE: Final = frozenset(
@@ -356,30 +357,39 @@ class _NativeNodes:
 
 
 class _CodePlaces:
-    """The frames of one code object, by code unit; the location table is decoded when first needed."""
+    """The frames of one code object, by code unit; the location table is decoded where it is needed."""
 
     def __init__(self, log: SampleLog, code: SampledCode, find_path: Callable[[SampleLog, str], str] | None) -> None:
         path = find_path(log, code.path) if find_path is not None else code.path
         self._function = Function(path, code.qualname, code.first_line)
         self._code = code
         self._units_are_lines = log.units_are_lines
-        self._positions: list[tuple[int | None, int | None, int | None, int | None]] | None = None
+        self._positions: list[Position] | None = None
+        self._n_asked = 0
 
     def frame(self, unit: int) -> Frame:
         if self._units_are_lines:
             return self._frame(unit, unit, None, None)
-        if self._positions is None:
-            self._positions = positions(self._code.line_table, self._code.first_line)
-        if unit >= len(self._positions):
+        found = self._position(unit)
+        if found is None:
             return self._at_first_line()
-        line, end_line, column, end_column = self._positions[unit]
+        line, end_line, column, end_column = found
         if line:  # a module's first instruction has line 0, before its text
             return self._frame(line, end_line or line, column, end_column)
         # Instructions that the compiler added have no line: they belong to what comes before them.
-        for line, _, _, _ in reversed(self._positions[:unit]):
+        for line, _, _, _ in reversed(positions(self._code.line_table, self._code.first_line)[:unit]):
             if line:
                 return self._frame(line, line, None, None)
         return self._at_first_line()
+
+    def _position(self, unit: int) -> Position | None:
+        """Return a unit's position. Most code has few that were seen; all are decoded once where it has more."""
+        self._n_asked += 1
+        if self._n_asked <= _FEW_POSITIONS:
+            return position(self._code.line_table, self._code.first_line, unit)
+        if self._positions is None:
+            self._positions = positions(self._code.line_table, self._code.first_line)
+        return self._positions[unit] if unit < len(self._positions) else None
 
     def _frame(self, line: int, end_line: int, column: int | None, end_column: int | None) -> Frame:
         places = (line, end_line, column or 0, end_column or 0)
