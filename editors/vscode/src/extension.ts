@@ -1,4 +1,6 @@
 // What the editor starts: one project for each folder of the workspace, and the commands and views that ask it.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import * as vscode from "vscode";
 
 import { compareRuns } from "./editor/compare";
@@ -31,6 +33,8 @@ export function activate(context: vscode.ExtensionContext): void {
       void decorations.refreshAll();
     });
     projects.set(folder.uri.toString(), project);
+    // the first file's marks need not wait until the service has started
+    if (existsSync(join(folder.uri.fsPath, ".coverage"))) void project.dataPath();
   };
   const remove = (folder: vscode.WorkspaceFolder) => {
     projects.get(folder.uri.toString())?.dispose();
