@@ -90,7 +90,7 @@ print(json.dumps(pairs))
 """
 
 _WORK = {
-    "a recursion": "def work(): fib(25)\n",
+    "a recursion": "def work(): fib(31)\n",
     "C and Python calling each other": "import spinning\n"
     "def down(n): return spinning.call(lambda: down(n - 1)) if n else spinning.spin(20_000, 40_000)\n"
     "def work():\n    for _ in range(800): down(5)\n",

@@ -26,15 +26,14 @@
 #define CPU_CLOCK_OF(native_id) ((clockid_t)(~(uint32_t)(native_id) << 3 | 6u))
 
 /* Leave the program's table of file descriptors for an empty one of our own (Linux 5.9), and open a window in it
- * through which to read memory: a program that closes descriptors it did not open does not close ours. */
+ * through which this thread reads memory: a program that closes descriptors it did not open does not close ours. */
 static int
 open_window(sampler *s)
 {
     if (syscall(SYS_close_range, 0u, ~0u, CLOSE_RANGE_UNSHARE) < 0) {
         return -1;
     }
-    /* Threads that walk their own stacks have the program's table: there the window's number is another file's. */
-    return s->precise.is_on ? 0 : memory_window_open(&s->memory);
+    return memory_window_open(&s->memory);
 }
 
 /* Return where the kernel keeps the CPU number of each thread; nowhere before glibc 2.35. */
@@ -145,23 +144,28 @@ read_name(const sampler *s, const thread_lane *lane, char name[MAX_THREAD_NAME])
     return lane->native_id;
 }
 
+/* A thread that runs without the GIL is asked each time, so its file stays open if our table of files is our own. */
 static int
-read_call(const sampler *s, const thread_lane *lane, char *text, size_t size)
+read_call(const sampler *s, thread_lane *lane, char *text, size_t size)
 {
-    (void)s;
 #ifdef __GLIBC__
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/task/%lu/syscall", (unsigned long)lane->native_id);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
+    if (lane->call_file < 0) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/self/task/%lu/syscall", (unsigned long)lane->native_id);
+        lane->call_file = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    if (lane->call_file < 0) {
         return -1;
     }
-    ssize_t got = read(fd, text, size - 1);
-    close(fd);
+    ssize_t got = pread(lane->call_file, text, size - 1, 0);
+    if (s->memory.window == NULL) {
+        close(lane->call_file);
+        lane->call_file = -1;
+    }
     text[got > 0 ? got : 0] = '\0';
     return got > 0 ? 0 : -1;
 #else
-    (void)lane, (void)text, (void)size;
+    (void)s, (void)lane, (void)text, (void)size;
     return -1; /* musl's threads wait for a condition variable at words of their own */
 #endif
 }

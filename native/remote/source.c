@@ -143,7 +143,7 @@ read_name(const sampler *s, const thread_lane *lane, char name[MAX_THREAD_NAME])
 }
 
 static int
-read_call(const sampler *s, const thread_lane *lane, char *text, size_t size)
+read_call(const sampler *s, thread_lane *lane, char *text, size_t size)
 {
     return lane->task != 0 && remote_read_call(remote_target_of(s), lane->task, text, size) ? 0 : -1;
 }

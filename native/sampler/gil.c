@@ -32,7 +32,7 @@ typedef enum thread_call {
 
 /* Return what the thread does in the kernel. */
 static thread_call
-find_call(const sampler *s, const thread_lane *lane)
+find_call(const sampler *s, thread_lane *lane)
 {
     char text[CALL_TEXT_BYTES];
     if (s->source->read_call(s, lane, text, sizeof text) < 0) {

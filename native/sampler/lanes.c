@@ -36,8 +36,13 @@ is_list_unchanged(sampler *s)
     for (uint32_t i = 0; i < n_batch; i++) {
         spans[n++] = (memory_span){s->threads.lanes[i].thread, s->threads.states + (size_t)i * bytes, bytes};
     }
+    memory_span loaded = code_mappings_span(&s->native.mappings);
+    if (loaded.size != 0) {
+        spans[n++] = loaded;
+    }
     if (memory_read_spans(&s->memory, spans, n) < 0) {
         s->follow.address = 0;
+        s->native.mappings.next_loaded = 1; /* or the end of that list was freed */
         return memory_read_spans(&s->memory, spans, 2) < 0 ? -1 : (s->threads.gil = gil_words_load(gil), 0);
     }
     s->threads.gil = gil_words_load(gil);
@@ -84,7 +89,7 @@ lane_prepare(const sampler *s, thread_lane *lane, uint64_t thread, const thread_
     lane->thread = thread;
     lane->thread_id = fields->thread_id;
     lane->native_id = native_id_of(s, thread, fields);
-    lane->clock_file = -1;
+    lane->clock_file = lane->call_file = -1;
     lane->gil.is_requested = fields->is_gil_requested;
     lane->guess.cframe = s->interpreter.offsets.has_cframe ? fields->frame : 0;
 }
@@ -138,12 +143,29 @@ take_lane(sampler *s, thread_lane *to)
             from->thread = 0;
             from->path = NULL;
             from->c_stack = NULL;
-            from->clock_file = -1;
+            from->clock_file = from->call_file = -1;
             return;
         }
     }
     if (to->native_id != 0) {
         s->source->open_lane(s, to);
+    }
+}
+
+static void
+close_call(thread_lane *lane)
+{
+    if (lane->call_file >= 0) {
+        close(lane->call_file);
+        lane->call_file = -1;
+    }
+}
+
+void
+sampler_close_calls(sampler *s)
+{
+    for (uint32_t i = 0; i < s->threads.n_lanes; i++) {
+        close_call(&s->threads.lanes[i]);
     }
 }
 
@@ -156,6 +178,7 @@ lanes_free(thread_lane *lanes, uint32_t n)
         if (lanes[i].clock_file >= 0) {
             close(lanes[i].clock_file);
         }
+        close_call(&lanes[i]);
     }
     free(lanes);
 }

@@ -17,6 +17,8 @@ int sampler_is_one_thread(sampler *s);
  * begin. The name is checked with the samples 1, 2, 4, 8 and so on. */
 void lane_follow_name(sampler *s, thread_lane *lane);
 
+/* Close what is open of the lanes in the sampling thread's own table of files: to be called by it before it ends. */
+void sampler_close_calls(sampler *s);
 void sampler_free_lanes(sampler *s);
 void lanes_free(thread_lane *lanes, uint32_t n);
 

@@ -5,6 +5,7 @@
 #include "sampler/calls.h"
 #include "record/clocks.h"
 #include "sampler/follow.h"
+#include "sampler/lanes.h"
 #include "sampler/sampler_source.h"
 #include "sampler/tasks/tasks.h"
 #include "sampler/tick.h"
@@ -190,6 +191,7 @@ run_thread(void *argument)
     }
     s->pace.cpu_before_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID);
     s->log.n[COUNT_CPU] = s->pace.cpu_before_ns;
+    sampler_close_calls(s); /* as the window, these are files of this thread alone */
     memory_window_close(&s->memory);
     return NULL;
 }

@@ -27,15 +27,36 @@ enum { IDLE, ASKED, WALKING, ANSWERED };
 typedef struct stack_request {
     _Atomic uint32_t state;
     pid_t native_id; /* the thread that is asked: a signal from elsewhere is not an answer */
-    uint64_t thread; /* its PyThreadState */
+    thread_lane *lane; /* its lane */
     stack_walker *walker;
-    stack_lane *guess;
     c_stack *stack; /* NULL: not wanted */
     walk_status status;
 } stack_request;
 
 /* Written by the sampling thread while IDLE; read by the handler between its two changes of `state`. */
 static stack_request request;
+
+/* Walk the stack of the thread that we are on, and copy its C stack if that is wanted. */
+static void
+walk_own_stack(const void *context)
+{
+    thread_lane *lane = request.lane;
+    stack_walker *walker = request.walker;
+    c_stack *stack = request.stack;
+    if (stack != NULL) {
+        c_stack_expect(stack, walker, context, lane->c_stack_limit);
+    }
+    request.status = stack_walk(walker, lane->thread, &lane->guess);
+    if (request.status == WALK_UNREADABLE && walker->n_extra != 0) { /* it has changed to another stack since */
+        c_stack_expect(stack, walker, context, 0);
+        request.status = stack_walk(walker, lane->thread, &lane->guess);
+    }
+    walker->n_extra = 0;
+    if (stack != NULL && request.status == WALK_OK) {
+        c_stack_take(stack, walker);
+        lane->c_stack_limit = stack->is_taken ? stack->end : 0;
+    }
+}
 
 static void
 on_signal(int number, siginfo_t *info, void *context)
@@ -48,10 +69,7 @@ on_signal(int number, siginfo_t *info, void *context)
     if (atomic_compare_exchange_strong_explicit(&request.state, &asked, WALKING, memory_order_acquire,
                                                 memory_order_relaxed)) {
         if (request.native_id == (pid_t)syscall(SYS_gettid)) {
-            request.status = stack_walk(request.walker, request.thread, request.guess);
-            if (request.stack != NULL && request.status == WALK_OK) {
-                c_stack_take(request.stack, request.walker, context);
-            }
+            walk_own_stack(context);
         }
         else {
             request.status = WALK_UNKNOWN;
@@ -85,6 +103,8 @@ precise_open(sampler *s)
         if ((is_free || is_ours(number)) && sigaction(number, &ours, NULL) == 0) {
             atomic_store_explicit(&request.state, IDLE, memory_order_relaxed);
             s->precise.signal = number;
+            s->precise.memory = (memory_source){.pid = s->memory.pid};
+            s->walker.source = &s->precise.memory;
             s->precise.is_on = 1;
             return 0;
         }
@@ -169,9 +189,8 @@ precise_walk(sampler *s, thread_lane *lane)
         return WALK_UNKNOWN;
     }
     request.native_id = (pid_t)lane->native_id;
-    request.thread = lane->thread;
+    request.lane = lane;
     request.walker = &s->walker;
-    request.guess = &lane->guess;
     request.stack = s->native.is_on ? &s->native.stack : NULL;
     /* Pairs with the handler's acquire. */
     atomic_store_explicit(&request.state, ASKED, memory_order_release);

@@ -16,7 +16,7 @@
 #include <time.h>
 
 /* The number of threads whose states are read in one call; if there are more, each takes one call. */
-#define MAX_BATCH (MAX_SPANS - 3)
+#define MAX_BATCH (MAX_SPANS - 4)
 
 typedef struct path_step {
     uint64_t code;
@@ -43,6 +43,7 @@ typedef struct thread_lane {
     clockid_t clock; /* its CPU clock */
     pid_t task; /* in another process: the kernel's id of the thread, 0 = not known */
     int clock_file; /* owned: its CPU clock as a file; -1 = none */
+    int call_file; /* owned: what it does in the kernel, as a file; -1 = not open */
     uint64_t n_starts; /* how often it was scheduled to run */
     uint64_t moved_ns; /* when that or its clock was last seen to change */
     int is_shared; /* in another process: the thread also has other thread states (remote/interpreters.c) */
@@ -57,6 +58,7 @@ typedef struct thread_lane {
     lane_gil gil;
     uint64_t tasks_ns; /* when its waiting tasks were counted last, 0 = never */
     uint32_t n_unanswered; /* how often in a row it did not walk its own stack */
+    uint64_t c_stack_limit; /* where its oldest evaluation loop was at its last walk; 0 = not known */
     int has_c_stack; /* its last one in the log is that of its last walk */
     uint32_t n_c_stack;
     uint64_t c_stack_end;
@@ -134,6 +136,7 @@ typedef struct cpu_following {
 typedef struct precise_walks {
     int is_on;
     int signal; /* the signal that requests a walk */
+    memory_source memory; /* for the walks, without a window: threads have the program's table of files */
 } precise_walks;
 
 /* C stacks are recorded with the walks: sampler/native_frames/record.c. */

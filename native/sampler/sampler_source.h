@@ -40,7 +40,7 @@ typedef struct sampler_source {
 
     /* Read what the kernel says of the thread's system call (/proc/PID/task/TID/syscall). 0; -1 if it does not tell, or if
      * the process's threads do not wait for the GIL in the way that sampler/gil.c expects. */
-    int (*read_call)(const sampler *s, const thread_lane *lane, char *text, size_t size);
+    int (*read_call)(const sampler *s, thread_lane *lane, char *text, size_t size);
     /* Return whether the thread's CPU clock has advanced since has_waited has read it, so that it runs. */
     int (*is_on_cpu)(const sampler *s, const thread_lane *lane);
 

@@ -139,6 +139,7 @@ sample_lane(sampler *s, thread_lane *lane, uint64_t now_ns)
 void
 sampler_sample_lanes(sampler *s, uint64_t now_ns)
 {
+    native_frames_follow(s, now_ns);
     for (uint32_t i = 0; i < s->threads.n_lanes; i++) {
         thread_lane *lane = &s->threads.lanes[i];
         if (lane->native_id != 0 && lane->native_id != s->threads.skip_native_id && !lane->is_shared) {

@@ -3,7 +3,6 @@
 
 #include "sampler/gil.h"
 #include "sampler/lanes.h"
-#include "sampler/native_frames/record.h"
 #include "sampler/sampler_source.h"
 #include "sampler/samples.h"
 #include "sampler/tasks/tasks.h"
@@ -43,7 +42,6 @@ void
 sampler_tick(sampler *s, uint64_t now_ns)
 {
     s->log.n[COUNT_TICKS]++;
-    native_frames_follow(s, now_ns);
     if (!sample_only_thread(s, now_ns)) {
         s->source->sample_threads(s, now_ns);
     }

@@ -41,17 +41,34 @@ load_registers(c_stack *stack, const void *context)
 
 #endif
 
+static uint32_t
+size_to(const c_stack *stack, uint64_t end)
+{
+    uint64_t size = end - stack->registers[STACK_POINTER];
+    return size < MAX_C_STACK_BYTES ? (uint32_t)size & ~7u : MAX_C_STACK_BYTES;
+}
+
 void
-c_stack_take(c_stack *stack, const stack_walker *walker, const void *context)
+c_stack_expect(c_stack *stack, stack_walker *walker, const void *context, uint64_t end)
 {
     stack->is_taken = 0;
     load_registers(stack, context);
+    uint64_t first = stack->registers[STACK_POINTER];
+    stack->n_bytes = end > first ? size_to(stack, end) : 0;
+    walker->extra[0] = (memory_span){first, stack->bytes, stack->n_bytes};
+    walker->n_extra = stack->n_bytes != 0;
+}
+
+void
+c_stack_take(c_stack *stack, const stack_walker *walker)
+{
     uint64_t first = stack->registers[STACK_POINTER];
     /* Otherwise the thread runs no Python code, or is on another stack than its evaluation loops. */
     if (walker->n_shims == 0 || walker->entered <= first || walker->n_walked > MAX_WALKED_FRAMES) {
         return;
     }
-    uint64_t size = walker->shims[walker->n_shims - 1].address - first;
-    stack->n_bytes = size < MAX_C_STACK_BYTES ? (uint32_t)size & ~7u : MAX_C_STACK_BYTES;
-    stack->is_taken = memory_read(walker->source, first, stack->bytes, stack->n_bytes) == 0;
+    stack->end = walker->shims[walker->n_shims - 1].address;
+    uint32_t n_bytes = size_to(stack, stack->end);
+    stack->is_taken = n_bytes <= stack->n_bytes || memory_read(walker->source, first, stack->bytes, n_bytes) == 0;
+    stack->n_bytes = n_bytes;
 }

@@ -12,6 +12,7 @@
 typedef struct c_stack {
     int is_taken;
     uint32_t n_bytes;
+    uint64_t end; /* where the oldest evaluation loop is */
     uint64_t registers[N_REGISTERS]; /* in DWARF's order: the seventh is the stack pointer, the last the instruction */
     unsigned char *bytes; /* owned, MAX_C_STACK_BYTES: from the stack pointer on */
 } c_stack;
@@ -23,8 +24,10 @@ typedef struct c_stack {
 /* Return whether this machine's registers are known. */
 int c_stack_is_known(void);
 
-/* Copy the registers of an interrupted thread (`context`: the handler's third argument) and its C stack up to the
- * oldest evaluation loop that `walker` has found there. Async-signal-safe. */
-void c_stack_take(c_stack *stack, const stack_walker *walker, const void *context);
+/* Before a walk: copy the registers of an interrupted thread (`context`: the handler's third argument), and have the walk's
+ * first call copy its C stack up to `end`, where its oldest evaluation loop was. Async-signal-safe, as the next one. */
+void c_stack_expect(c_stack *stack, stack_walker *walker, const void *context, uint64_t end);
+/* After it: copy the C stack up to the oldest evaluation loop that `walker` has found there, if that is not done. */
+void c_stack_take(c_stack *stack, const stack_walker *walker);
 
 #endif

@@ -54,16 +54,11 @@ find_last_loaded(const code_mappings *mappings, const memory_source *memory)
     return next == 0 ? at : 0;
 }
 
-static int
-is_newer(const code_mappings *mappings, const memory_source *memory, uint64_t now_ns)
+memory_span
+code_mappings_span(code_mappings *mappings)
 {
-    uint64_t next = 0;
-    if (now_ns >= mappings->next_ns) {
-        return 1;
-    }
-    return mappings->last_loaded != 0
-           && (memory_read(memory, mappings->last_loaded + offsetof(struct link_map, l_next), &next, sizeof next) < 0
-               || next != 0);
+    uint64_t address = mappings->last_loaded + offsetof(struct link_map, l_next);
+    return (memory_span){address, &mappings->next_loaded, mappings->last_loaded != 0 ? sizeof(uint64_t) : 0};
 }
 
 /* Return the text of /proc/self/maps, owned by the caller; NULL if it can't be read. */
@@ -209,9 +204,10 @@ sort_lines(code_mappings *mappings, char *text)
 int
 code_mappings_follow(code_mappings *mappings, const memory_source *memory, uint64_t now_ns)
 {
-    if (!is_newer(mappings, memory, now_ns)) {
+    if (now_ns < mappings->next_ns && mappings->next_loaded == 0) {
         return 0;
     }
+    mappings->next_loaded = 0;
     mappings->next_ns = now_ns + AGAIN_NS;
     mappings->last_loaded = find_last_loaded(mappings, memory); /* before the text: what comes later is seen later */
     if (mappings->text == NULL) {

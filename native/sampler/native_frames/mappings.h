@@ -19,6 +19,7 @@ typedef struct code_mappings {
     uint64_t own; /* an address in our own code */
     uint64_t loaded; /* address of the dynamic linker's struct r_debug; 0 = not known */
     uint64_t last_loaded; /* address of the last link_map of its list, when the mappings were read; 0 = not known */
+    uint64_t next_loaded; /* what follows it, as read with the list of threads; not 0: it may be the last one no more */
     uint64_t next_ns; /* when they are to be read again in any case */
     code_range *ranges; /* owned: code of the program's own files, ascending */
     uint32_t n_ranges;
@@ -29,6 +30,9 @@ typedef struct code_mappings {
 /* Find what is needed later; `interpreter` is an address in the interpreter's data. */
 void code_mappings_open(code_mappings *mappings, uint64_t interpreter);
 void code_mappings_close(code_mappings *mappings);
+
+/* Return the part of memory to read into next_loaded; its size is 0 if that is not known. */
+memory_span code_mappings_span(code_mappings *mappings);
 
 /* Read the mappings again if files may have been loaded since. Returns whether `text` is new. */
 int code_mappings_follow(code_mappings *mappings, const memory_source *memory, uint64_t now_ns);
