@@ -8,7 +8,7 @@ from footfall.analyze.profile.clocks import Clock
 from footfall.analyze.profile.selection import Selection
 from footfall.cli.options import config_option, data_file_option, load_config
 from footfall.cli.reports.profile_options import choose_part, selection_options
-from footfall.cli.reports.report_files import write_output, write_parts
+from footfall.cli.reports.report_files import write_parts
 from footfall.cli.reports.reporting import warn_of_profile
 from footfall.errors import UsageError
 from footfall.report.times import clock_of_stacks, need_clock, need_common_clock, need_profile, with_builtin_calls
@@ -87,12 +87,12 @@ def command(
     need_common_clock(profiles)
     profile = profiles[-1]
     if output.lower().endswith(_PAGE_ENDINGS):
-        from footfall.report.site.flame_file import render_flame_file
+        from footfall.report.site.flame_file import flame_file_parts
 
         before = profiles[0] if len(profiles) == 2 else None
         title = config.data_file if before is None else f"{data_files[0]} and {data_files[1]}"
-        page = render_flame_file(profile, title=title, before=before, clock=Clock(clock) if clock else None)
-        write_output(output, page, "flame graph")
+        page = flame_file_parts(profile, title=title, before=before, clock=Clock(clock) if clock else None)
+        write_parts(output, page, "flame graph")
         return 0
     if len(data_files) == 2:
         raise UsageError(

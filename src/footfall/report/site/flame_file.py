@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from typing import Any
 
@@ -11,10 +11,10 @@ from footfall._version import VERSION
 from footfall.analyze.profile.calltree import Profile
 from footfall.analyze.profile.clocks import Clock, has_cpu_time_alone
 from footfall.report.places import is_library, short_path
-from footfall.report.site.flame_page import flame_payload
-from footfall.report.site.shell import render_single_page
+from footfall.report.site.flame_page import flame_items, flame_payload
+from footfall.report.site.shell import single_page_parts
 
-__all__ = ["flame_file_payload", "render_flame_file"]
+__all__ = ["flame_file_parts", "flame_file_payload", "render_flame_file"]
 
 
 def render_flame_file(
@@ -29,11 +29,35 @@ def render_flame_file(
 
     `pages` are what a file's name leads to, by its path; without them, the page has no links.
     """
+    return "".join(flame_file_parts(profile, title=title, before=before, clock=clock, pages=pages))
+
+
+def flame_file_parts(
+    profile: Profile,
+    *,
+    title: str,
+    before: Profile | None = None,
+    clock: Clock | None = None,
+    pages: Mapping[str, str] | None = None,
+) -> Iterator[str]:
+    """Yield the page of `render_flame_file`, which may have 100 MB, in parts."""
+
+    def items() -> Iterator[tuple[str, Any]]:
+        yield from flame_items(
+            profile,
+            shown=short_path,
+            pages=pages or {},
+            coverage_of=lambda _: None,
+            is_library=is_library,
+            before=before,
+        )
+        yield from _page_items(profile, title, before, clock)
+
     assets = resources.files("footfall.report").joinpath("assets")
-    return render_single_page(
+    return single_page_parts(
         "flame",
         f"Flame graph – {title}",
-        flame_file_payload(profile, title=title, before=before, clock=clock, pages=pages),
+        items(),
         style=assets.joinpath("app.css").read_text(encoding="utf-8"),
         script=assets.joinpath("app.js").read_text(encoding="utf-8"),
     )
@@ -51,17 +75,24 @@ def flame_file_payload(
     payload = flame_payload(
         profile, shown=short_path, pages=pages or {}, coverage_of=lambda _: None, is_library=is_library, before=before
     )
-    payload["clock"] = clock
-    payload["site"] = {
-        "title": title,
-        "hasBranches": False,
-        "hasProfile": False,
-        "hasTests": False,
-        "hasConditions": False,
-        "hasCpuTimeAlone": any(map(has_cpu_time_alone, (profile, before) if before is not None else (profile,))),
-        "isAlone": True,
-        "precision": 0,
-        "version": VERSION,
-        "created": time.strftime("%Y-%m-%d %H:%M"),
-    }
+    payload.update(_page_items(profile, title, before, clock))
     return payload
+
+
+def _page_items(profile: Profile, title: str, before: Profile | None, clock: Clock | None) -> Iterator[tuple[str, Any]]:
+    yield "clock", clock
+    yield (
+        "site",
+        {
+            "title": title,
+            "hasBranches": False,
+            "hasProfile": False,
+            "hasTests": False,
+            "hasConditions": False,
+            "hasCpuTimeAlone": any(map(has_cpu_time_alone, (profile, before) if before is not None else (profile,))),
+            "isAlone": True,
+            "precision": 0,
+            "version": VERSION,
+            "created": time.strftime("%Y-%m-%d %H:%M"),
+        },
+    )

@@ -1,12 +1,14 @@
 """The payload of the flame graph: the call tree in columns, its costs by thread and test, and a second profile.
 
 Nodes are frames at lines. The viewer merges the lines of a function, and separates them for the selected function.
+There may be a million of each, so tables are freed and columns made one after the other, as they are written.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate, compress, groupby, islice
 from typing import Any
 
@@ -14,10 +16,11 @@ from footfall.analyze.profile.calltree import Function, Profile, ProfiledThread
 from footfall.analyze.profile.clocks import Clock, known_clocks, reader, sum_of_squares
 from footfall.analyze.test_costs import name_of_test
 
-__all__ = ["flame_payload", "thread_title"]
+__all__ = ["flame_items", "flame_payload", "thread_title"]
 
 _NS_PER_US = 1000
 _FRAME_BITS = 32
+_LINE_BITS = 32
 
 
 class _Tables:
@@ -34,13 +37,18 @@ class _Tables:
         self.files: dict[str, int] = {}
         self.names: list[str] = []
         self.paths: list[str] = []
-        self.functions: dict[tuple[int, str, int], int] = {}
-        self.first_lines: list[int] = []
         self.members: list[Function] = []
-        self.frames: dict[tuple[int, int], int] = {}
-        self.node_columns: tuple[list[int], list[int]] = ([-1], [-1])
+        """The functions, the first one of those that count as one."""
+        self.file_of = array("I")
+        """The files of the functions."""
+        self.frame_columns = (array("I"), array("I"))
+        """The functions and the lines of the frames."""
+        self.node_columns = (array("i", (-1,)), array("i", (-1,)))
         """The parents and the frames of the nodes."""
-        self._nodes: dict[int, int] = {}  # there may be a million: pairs as keys would take twice the memory
+        # Keys of the following: pairs would take twice the memory.
+        self._functions: dict[Function, int] = {}
+        self._frames: dict[int, int] = {}
+        self._nodes: dict[int, int] = {}
 
     def _find_joined(self, profiles: Sequence[Profile]) -> frozenset[tuple[str, str]]:
         """Return the (file, name) pairs whose functions count as one: one in each profile, or several that differ."""
@@ -58,29 +66,49 @@ class _Tables:
         )
 
     def _function(self, function: Function) -> int:
+        if not self._is_diff:
+            return self._number(function, function, function.path)
         shown = self._shown(function.path)
-        file = self.files.setdefault(shown if self._is_diff else function.path, len(self.files))
-        if file == len(self.paths):
-            self.paths.append(function.path)
-            self.names.append(shown)
         is_joined = (shown, function.qualname) in self._joined
-        key = (file, function.qualname, 0 if is_joined else function.first_line)
-        number = self.functions.setdefault(key, len(self.functions))
-        if number == len(self.first_lines):
-            self.first_lines.append(function.first_line)
+        key = Function(shown, function.qualname, 0 if is_joined else function.first_line)
+        return self._number(function, key, shown)
+
+    def _number(self, function: Function, key: Function, file_key: str) -> int:
+        number = self._functions.setdefault(key, len(self.members))
+        if number == len(self.members):
             self.members.append(function)
+            file = self.files.setdefault(file_key, len(self.files))
+            self.file_of.append(file)
+            if file == len(self.paths):
+                self.paths.append(function.path)
+                self.names.append(self._shown(function.path))
         return number
 
-    def add(self, profile: Profile) -> list[int]:
+    def _frame(self, function: int, line: int) -> int:
+        functions = self.frame_columns[0]
+        number = self._frames.setdefault(function << _LINE_BITS | line, len(functions))
+        if number == len(functions):
+            self._add_frame(function, line)
+        return number
+
+    def _add_frame(self, function: int, line: int) -> None:
+        self.frame_columns[0].append(function)
+        self.frame_columns[1].append(line)
+
+    def add(self, profile: Profile) -> Sequence[int]:
         """Add a profile, and return the number here of each of its nodes."""
+        if not self._is_diff and _are_shown_apart(profile):
+            for frame in profile.frames:
+                self._add_frame(self._function(frame.function), frame.line)
+            return self._add_as_they_are(profile, range(len(profile.frames)))
         functions: dict[Function, int] = {}
-        frames = []
+        frames = array("I")
         for frame in profile.frames:
-            number = functions.get(frame.function)
+            number = functions.get(frame.function) if self._is_diff else self._function(frame.function)
             if number is None:
                 number = functions[frame.function] = self._function(frame.function)
-            frames.append(self.frames.setdefault((number, frame.line), len(self.frames)))
-        if not self._is_diff and profile.origin is not None and len(self.frames) == len(frames):
+            frames.append(self._frame(number, frame.line))
+        if not self._is_diff and profile.origin is not None and len(self.frame_columns[0]) == len(frames):
             return self._add_as_they_are(profile, frames)
         found = [0] * len(profile.nodes)
         parents, frames_of_nodes = self.node_columns
@@ -95,17 +123,26 @@ class _Tables:
             found[at] = number
         return found
 
-    def _add_as_they_are(self, profile: Profile, frames: list[int]) -> list[int]:
+    def _add_as_they_are(self, profile: Profile, frames: Sequence[int]) -> Sequence[int]:
         """Add all nodes of another tool's profile. If no two of its frames are shown alike, no two nodes are one, and a
         million of them need not be looked up, which takes 100 MB."""
         parents, frames_of_nodes = self.node_columns
         parents.extend(node.parent for node in islice(profile.nodes, 1, None))
         frames_of_nodes.extend(frames[node.frame] for node in islice(profile.nodes, 1, None))
-        return list(range(len(profile.nodes)))
+        return range(len(profile.nodes))
 
     def end(self) -> None:
         """Free what only further profiles would need."""
+        self._functions.clear()
+        self._frames.clear()
         self._nodes.clear()
+
+
+def _are_shown_apart(profile: Profile) -> bool:
+    """Return whether no two frames of another tool's profile differ only in what is not shown: it has lines alone."""
+    return profile.origin is not None and all(
+        frame.column is None and frame.end_line == frame.line for frame in profile.frames
+    )
 
 
 def thread_title(thread: ProfiledThread) -> str:
@@ -122,7 +159,27 @@ def flame_payload(
     is_library: Callable[[str], bool],
     before: Profile | None = None,
 ) -> dict[str, Any]:
-    """Return the flame graph's data; costs in microseconds.
+    """Return what `flame_items` yields, as a dict of what JSON has."""
+    items = flame_items(
+        profile, shown=shown, pages=pages, coverage_of=coverage_of, is_library=is_library, before=before
+    )
+    payload = dict(items)
+    payload["functions"] = list(payload["functions"])
+    payload["frames"], payload["nodes"] = ([*map(list, payload[key])] for key in ("frames", "nodes"))
+    return payload
+
+
+def flame_items(
+    profile: Profile,
+    *,
+    shown: Callable[[str], str],
+    pages: Mapping[str, str],
+    coverage_of: Callable[[Function], float | None],
+    is_library: Callable[[str], bool],
+    before: Profile | None = None,
+) -> Iterator[tuple[str, Any]]:
+    """Yield the flame graph's data, each with its name; costs in microseconds. Columns may be arrays, and functions are
+    iterated.
 
     `shown` returns a path as reports show it, `pages` has the source page of a path, `coverage_of` returns the share of
     a function (0 to 1) that tests ran, and `is_library` whether a path is outside the project. `before` is a profile to
@@ -140,31 +197,33 @@ def flame_payload(
     old: list[list[int]] = []
     if before is not None:
         old = _costs(before, old_node_of, tests, [])
-    return {
-        "files": [
+    yield (
+        "files",
+        [
             [name, pages.get(path, ""), int(not is_library(path))]
             for name, path in zip(tables.names, tables.paths, strict=True)
         ],
-        "functions": [
-            [file, qualname, first_line, coverage_of(function)]
-            for (file, qualname, _), first_line, function in zip(
-                tables.functions, tables.first_lines, tables.members, strict=True
-            )
-        ],
-        "frames": _columns(list(tables.frames), 2),
-        "nodes": list(tables.node_columns),
-        "threads": threads,
-        "tests": list(tests),
-        "costs": costs,
-        "before": old,
-        "sampleUs": [_sample_us(each) for each in (profile, before) if each is not None],
-        "timeline": timeline,
-        "clocks": [clock for clock in Clock if all(clock in known_clocks(each) for each in profiles)],
-        "intervalUs": profile.interval_ns / _NS_PER_US,
-        "samples": profile.n_samples,
-        "dropped": profile.n_dropped,
-        "processes": profile.n_processes,
-    }
+    )
+    yield (
+        "functions",
+        (
+            [file, function.qualname, function.first_line, coverage_of(function)]
+            for file, function in zip(tables.file_of, tables.members, strict=True)
+        ),
+    )
+    yield "frames", tables.frame_columns
+    yield "nodes", tables.node_columns
+    yield "threads", threads
+    yield "tests", list(tests)
+    yield "costs", costs
+    yield "before", old
+    yield "sampleUs", [_sample_us(each) for each in (profile, before) if each is not None]
+    yield "timeline", timeline
+    yield "clocks", [clock for clock in Clock if all(clock in known_clocks(each) for each in profiles)]
+    yield "intervalUs", profile.interval_ns / _NS_PER_US
+    yield "samples", profile.n_samples
+    yield "dropped", profile.n_dropped
+    yield "processes", profile.n_processes
 
 
 def _sample_us(profile: Profile) -> dict[Clock, float]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from footfall.report.jsontext import render_json
 
-__all__ = ["render_page", "render_single_page", "script_json"]
+__all__ = ["render_page", "render_single_page", "script_json", "single_page_parts"]
 
 _PAGE: Final = """<!DOCTYPE html>
 <html lang="en">
@@ -30,6 +32,10 @@ _PAGE: Final = """<!DOCTYPE html>
 """
 
 
+_ROWS: Final = 8192
+"""Of a long list, so many at a time become text."""
+
+
 def script_json(value: Any) -> str:
     r"""Return JSON that is safe between script tags, whatever texts it contains: `<` is written `\u003c`, and so on.
 
@@ -45,26 +51,75 @@ def render_page(page: str, title: str, payload: Any, root: str = "", notes: Sequ
     `notes` are texts of several lines, shown below everything else.
     """
     style = f'<link rel="stylesheet" href="{root}app.css">'
-    return _fill(page, title, payload, root, style, f'<script src="{root}app.js"></script>', notes)
+    parts = _fill(page, title, (script_json(payload),), root, style, f'<script src="{root}app.js"></script>', notes)
+    return "".join(parts)
 
 
 def render_single_page(page: str, title: str, payload: Any, *, style: str, script: str) -> str:
     """Return a page with everything inline; `style` and `script` are our own and do not contain their end tags."""
+    return "".join(single_page_parts(page, title, payload.items(), style=style, script=script))
+
+
+def single_page_parts(
+    page: str, title: str, payload: Iterable[tuple[str, Any]], *, style: str, script: str
+) -> Iterator[str]:
+    """Return `render_single_page` in parts.
+
+    `payload` are the items of an object, whose values may also be arrays, lists of these, and iterators.
+    """
     if "</script" in script.lower() or "</style" in style.lower():
         raise ValueError("an asset would end its own tag")
-    return _fill(page, title, payload, "", f"<style>{style}</style>", f"<script>{script}</script>")
+    return _fill(page, title, _object_parts(payload), "", f"<style>{style}</style>", f"<script>{script}</script>")
 
 
-def _fill(page: str, title: str, payload: Any, root: str, style: str, script: str, notes: Sequence[str] = ()) -> str:
-    return _PAGE.format(
+def _object_parts(items: Iterable[tuple[str, Any]]) -> Iterator[str]:
+    before = "{"
+    for key, value in items:
+        yield f"{before}{script_json(key)}:"
+        yield from _value_parts(value)
+        before = ","
+    yield "{}" if before == "{" else "}"
+
+
+def _value_parts(value: Any) -> Iterator[str]:
+    """Yield the JSON of a value, that of long lists in parts."""
+    if isinstance(value, Iterator):
+        yield from _rows_parts(value)
+    elif isinstance(value, list | tuple) and any(isinstance(each, list | array) for each in value[:1]):
+        before = "["
+        for each in value:
+            yield before
+            yield from _rows_parts(each)
+            before = ","
+        yield "]"
+    elif isinstance(value, list):
+        yield from _rows_parts(value)
+    else:
+        yield script_json(value)
+
+
+def _rows_parts(rows: Iterable[Any]) -> Iterator[str]:
+    before = "["
+    left = iter(rows)
+    while some := list(islice(left, _ROWS)):
+        yield before + script_json(some)[1:-1]
+        before = ","
+    yield "[]" if before == "[" else "]"
+
+
+def _fill(
+    page: str, title: str, payload: Iterable[str], root: str, style: str, script: str, notes: Sequence[str] = ()
+) -> Iterator[str]:
+    before, _, after = _PAGE.partition("{payload}")
+    yield before.format(
         notes="".join(f"<pre>{_escaped(note)}</pre>" for note in notes),
         title=_escaped(title),
         page=page,
         root=root,
-        payload=script_json(payload),
         style=style,
-        script=script,
     )
+    yield from payload
+    yield after.format(script=script)
 
 
 def _escaped(text: str) -> str:
