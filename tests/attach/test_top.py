@@ -198,6 +198,43 @@ def test_the_screen_answers_its_keys(log_path: str) -> None:
     assert app.return_code == 0
 
 
+TASKS = """\
+import asyncio
+async def waits_for_it(task): await task
+async def main():
+    task = asyncio.create_task(asyncio.sleep(1000), name="sleeper")
+    waiting = asyncio.create_task(waits_for_it(task), name="waiter")
+    asyncio.get_running_loop().call_later(0.1, lambda: print("ready", flush=True))
+    await waiting
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="tasks are not read")
+def test_asyncio_tasks_are_shown(tmp_path: Path) -> None:
+    """Key a shows them, each above those that it waits for, and goes back to the table."""
+    from footfall.live.tasks import task_lines
+
+    process = subprocess.Popen([sys.executable, "-c", TASKS], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        app = TopApp(LiveModel(), "x", lambda: True, read_tasks=lambda: task_lines([process.pid]))
+
+        async def use() -> None:
+            async with app.run_test(size=(140, 40)) as pilot:
+                await pilot.press("a")
+                assert not app.query_one("DataTable").display
+                shown = str(app.query_one("#task-lines").render())
+                assert shown.index('Task "waiter"') < shown.index("waits_for_it") < shown.index('Task "sleeper"')
+                await pilot.press("a")
+                assert app.query_one("DataTable").display and not app.query_one("#tasks").display
+
+        asyncio.run(use())
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_on_a_real_terminal(tmp_path: Path) -> None:
     """A command is started, shown and ended with q; its output comes after the screen."""
     (tmp_path / "program.py").write_text("print('its own output', flush=True)\n" + PROGRAM, encoding="utf-8")

@@ -9,14 +9,17 @@ from typing import ClassVar, Final
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import BindingType
+from textual.containers import VerticalScroll
 from textual.widgets import DataTable, Footer, Input, Static
 
 from footfall.live.model import LiveModel, Measure
 from footfall.printable import printable
+from footfall.report.summary import Line
 
 __all__ = ["TopApp"]
 
 _MAX_ROWS = 200
+_STYLES: Final = {"good": "green"}
 _MEASURES: Final = {
     Measure.CPU: "CPU time",
     Measure.WALL: "wall time",
@@ -26,9 +29,13 @@ _MEASURES: Final = {
 
 
 class TopApp(App[None]):
-    """`poll` updates the model and returns False when the program has ended; called once a second."""
+    """`poll` updates the model and returns False when the program has ended; called once a second. So is `read_tasks`,
+    which returns the lines of the program's asyncio tasks, while these are shown."""
 
-    CSS = "#status { height: 1; } DataTable { height: 1fr; } Input { display: none; } Input.shown { display: block; }"
+    CSS = (
+        "#status { height: 1; } DataTable { height: 1fr; } #tasks { height: 1fr; display: none; }"
+        " Input { display: none; } Input.shown { display: block; }"
+    )
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         ("q", "quit", "Quit"),
@@ -36,14 +43,24 @@ class TopApp(App[None]):
         ("l", "lines", "Lines/functions"),
         ("c", "clock", "CPU/wall/GIL/waiting for it"),
         ("t", "thread", "Thread"),
+        ("a", "tasks", "Asyncio tasks/time"),
         ("p", "pause", "Pause"),
         ("slash", "search", "Search"),
         ("r", "reset", "Reset"),
         ("escape", "leave_search", ""),
     ]
 
-    def __init__(self, model: LiveModel, title: str, poll: Callable[[], bool], interval_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        model: LiveModel,
+        title: str,
+        poll: Callable[[], bool],
+        interval_s: float = 1.0,
+        read_tasks: Callable[[], list[Line]] = list,
+    ) -> None:
         super().__init__()
+        self.read_tasks = read_tasks
+        self.shows_tasks = False
         self.model = model
         self.title_text = title
         self.poll = poll
@@ -61,6 +78,8 @@ class TopApp(App[None]):
         """Status line, table, search, keys."""
         yield Static("", id="status", markup=False)
         yield DataTable(cursor_type="row", zebra_stripes=True)
+        with VerticalScroll(id="tasks"):
+            yield Static("", id="task-lines", markup=False)
         yield Input(placeholder="search in names and paths; Enter keeps it, Escape clears it")
         yield Footer()
 
@@ -79,6 +98,17 @@ class TopApp(App[None]):
             self.has_ended = True
         if not self.is_paused:
             self.refresh_rows()
+            if self.shows_tasks and not self.has_ended:
+                self.refresh_tasks()
+
+    def refresh_tasks(self) -> None:
+        """Show the tasks of this moment."""
+        shown = Text()
+        for line in self.read_tasks():
+            for text, style in line:
+                shown.append(text, _STYLES.get(style, style))
+            shown.append("\n")
+        self.query_one("#task-lines", Static).update(shown)
 
     def refresh_rows(self) -> None:
         """Fill the table and the status line from the model."""
@@ -146,6 +176,15 @@ class TopApp(App[None]):
         at = labels.index(self.thread_label) if self.thread_label in labels else 0
         self.thread_label = labels[(at + 1) % len(labels)]
         self.refresh_rows()
+
+    def action_tasks(self) -> None:
+        """Show asyncio tasks instead of the table, and back."""
+        self.shows_tasks = not self.shows_tasks
+        tasks, table = self.query_one("#tasks"), self.query_one(DataTable)
+        tasks.display, table.display = self.shows_tasks, not self.shows_tasks
+        (tasks if self.shows_tasks else table).focus()
+        if self.shows_tasks and not self.has_ended:
+            self.refresh_tasks()
 
     def action_pause(self) -> None:
         """Freeze the display; counting continues."""

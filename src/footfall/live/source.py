@@ -53,6 +53,10 @@ class ProcessSource:
             del self._samplers[pid]
         return bool(self._samplers)
 
+    def pids(self) -> list[int]:
+        """Return the processes that are sampled."""
+        return list(self._samplers)
+
     def close(self) -> None:
         """Stop sampling."""
         for sampler in self._samplers.values():
@@ -97,6 +101,11 @@ class CommandSource:
         has_ended = self.process.poll() is not None
         self._model.read(LiveModel.logs_of(self._directory))
         return not has_ended
+
+    def pids(self) -> list[int]:
+        """Return the command's process, and those that it has started."""
+        pid = self.process.pid
+        return [pid, *descendants(pid)] if self.process.poll() is None else []
 
     def close(self) -> None:
         """End the command, and all processes that it started in its session."""

@@ -12,7 +12,7 @@ from footfall.printable import printable
 from footfall.report.jsontext import render_json
 from footfall.report.summary import Line
 
-__all__ = ["SourceLines", "render_dump_json", "render_dump_text"]
+__all__ = ["SourceLines", "render_dump_json", "render_dump_text", "render_tasks_text"]
 
 _MAX_SOURCE_BYTES = 10_000_000
 _MAX_SHOWN_WORDS = 300
@@ -80,6 +80,17 @@ def render_dump_text(processes: Iterable[DumpedProcess], *, with_tasks: bool = F
             if with_tasks:
                 lines += _task_lines(interpreter, has_asyncio=process.has_asyncio, source=source.line)
     return lines
+
+
+def render_tasks_text(process: DumpedProcess) -> list[Line]:
+    """Return the lines for the tasks of a process alone."""
+    source = SourceLines(process.pid, process.cwd)
+    lines = [
+        line
+        for interpreter in process.interpreters
+        for line in _task_lines(interpreter, has_asyncio=process.has_asyncio, source=source.line)
+    ]
+    return lines[1:]
 
 
 def _thread_lines(thread: DumpedThread, source: Callable[[str, int], str]) -> list[Line]:

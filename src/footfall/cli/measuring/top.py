@@ -51,7 +51,8 @@ def command(
 ) -> int:
     """Show live where the process PID, or a COMMAND to start, spends its time: by function or by line.
 
-    Keys: s own or total time, l lines or functions, c clock, t thread, p pause, / search, r reset, q quit.
+    Keys: s own or total time, l lines or functions, c clock, t thread, a asyncio tasks, p pause, / search, r reset,
+    q quit.
     A command's output is shown when the screen is left; leaving it ends the command.
     """
     check_can_attach()
@@ -82,6 +83,7 @@ def _show(program: list[str], pid: int, rate_hz: int | None, children: bool, dir
     from footfall.live.model import LiveModel  # these need the C core and textual
     from footfall.live.screen import TopApp
     from footfall.live.source import CommandSource, ProcessSource
+    from footfall.live.tasks import task_lines
 
     model = LiveModel()
     source: ProcessSource | CommandSource
@@ -94,7 +96,7 @@ def _show(program: list[str], pid: int, rate_hz: int | None, children: bool, dir
         source = ProcessSource(pid, directory, options, model, children=children)
         title = f"process {pid}"
     try:
-        TopApp(model, title, source.poll).run()
+        TopApp(model, title, source.poll, read_tasks=lambda: task_lines(source.pids())).run()
     finally:
         source.close()
         output.seek(0)
