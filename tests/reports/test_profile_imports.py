@@ -440,6 +440,15 @@ def test_what_can_not_be_shown(tmp_path, capsys, content, slug) -> None:
     assert not (tmp_path / "flame.html").exists()
 
 
+def test_a_collapsed_stack_without_a_frame(tmp_path) -> None:
+    """py-spy writes it for samples that saw no Python code; it counts as that, and is no damage."""
+    path = tmp_path / "py-spy.raw"
+    path.write_text("<module> (w.py:7);main (w.py:6) 93\n 9\n")
+    profile = read_profile_file(str(path))
+    assert {node: cost.samples for (node, _, _), cost in profile.costs.items()} == {0: 9, 2: 93}
+    assert profile.origin is not None and not profile.origin.notes
+
+
 def test_collapsed_stacks_that_begin_as_json_does(tmp_path) -> None:
     """perf's name for what it has no symbol of, in brackets, does not make a file JSON."""
     path = tmp_path / "stacks"

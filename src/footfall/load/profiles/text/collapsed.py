@@ -35,13 +35,13 @@ def looks_collapsed(head: bytes) -> bool:
     lines = [line for line in head.split(b"\n")[:_LINES_TO_LOOK_AT] if line.strip() and not line.startswith(b"#")]
     if len(head.split(b"\n")) <= _LINES_TO_LOOK_AT and len(lines) > 1 and not head.endswith(b"\n"):
         lines.pop()  # may be cut off
-    n_stacks = sum(_split(line) is not None for line in lines)
+    n_stacks = sum(_split(line) is not None for line in lines if line[:1] != b" ")
     return n_stacks > 0 and 2 * n_stacks >= len(lines) and b"\0" not in head
 
 
 def _split(line: bytes) -> tuple[bytes, int] | None:
-    """Return a line's stack and count; None if it is not such a line."""
-    parts = line.rsplit(None, 1)
+    """Return a line's stack and count; None if it is not such a line. py-spy writes stacks without a frame, too."""
+    parts = [b"", line[1:]] if line[:1] == b" " and line.count(b" ") == 1 else line.rsplit(None, 1)
     if len(parts) != 2 or not parts[1].isdigit() or len(parts[1]) > _MAX_DIGITS:
         return None
     return parts[0], int(parts[1])
@@ -89,7 +89,7 @@ def _add_stack(tree: StackTree, recent: RecentFrames[str], text: str) -> tuple[i
             name = match[3] or ""
             frames = frames[1:]
     thread = tree.thread(pid, native_id, name)
-    if frames == [_NO_PYTHON]:
+    if frames in ([], [""], [_NO_PYTHON]):
         return 0, thread
     node = 0
     for each in frames:
