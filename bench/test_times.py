@@ -1,9 +1,17 @@
-"""How near the measured times of tests are to what the tests themselves read, and what reading the clocks costs.
+"""How near the measured times of tests are to other readings of the same clocks, and what reading the clocks costs.
 
     python bench/test_times.py [--tests 300]
 
-Each test notes what its body took by its own clocks: the difference is what pytest does between our hook and the body.
-The cost is that of our hooks alone, called without pytest.
+Three other readings of the wall clock and the thread's CPU clock, in the same run:
+
+inner   by a hook wrapper like ours, directly within it: what ours has more is what two wrappers take around each other
+outer   by one directly around it: what ours has less, likewise
+body    by the test itself: what ours has more is also what pytest does between the hook and the test's first line (it
+        collects the arguments, and calls it), which is work of the process like any other, and longer where other
+        processes have emptied the caches meanwhile or take the processor between the two readings
+
+Ours is exact if it is between inner and outer, and as exact as a reading can be if these two are near each other. The
+cost is that of our hooks alone, called without pytest.
 """
 
 import argparse
@@ -28,12 +36,27 @@ from footfall.record.data.test_times import read_test_times
 _TESTS = """
 import json, time
 import pytest
-NOTED = []
+from time import perf_counter_ns as wall, thread_time_ns as cpu
+NOTED = {"body": {}, "inner": {}, "outer": {}}
 @pytest.fixture
 def noted():
-    return NOTED
+    return NOTED["body"]
+class Clocks:
+    def __init__(self, name):
+        self.noted = NOTED[name]
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_pyfunc_call(self, pyfuncitem):
+        start_wall, start_cpu = wall(), cpu()
+        yield
+        end_cpu, end_wall = cpu(), wall()
+        self.noted[pyfuncitem.callspec.params["number"]] = end_wall - start_wall, end_cpu - start_cpu
+# Of wrappers that are to be called last, the one registered last is within the others.
+def pytest_configure(config):
+    config.pluginmanager.register(Clocks("outer"))
+def pytest_collection_finish(session):
+    session.config.pluginmanager.register(Clocks("inner"))
 def pytest_sessionfinish():
-    with open("own", "w") as file: json.dump(NOTED, file)
+    with open("noted", "w") as file: json.dump(NOTED, file)
 """
 _SPIN = """
 import pytest
@@ -43,12 +66,17 @@ def test_spin(number, noted):
     start_wall, start_cpu = wall(), cpu()
     end = start_cpu + number % 10 * 1_000_000
     while cpu() < end: pass
-    noted.append((number, cpu() - start_cpu, wall() - start_wall))
+    end_cpu = cpu()
+    noted[number] = wall() - start_wall, end_cpu - start_cpu
 """
 
 
-def _differences(n_tests: int) -> dict[str, list[float]]:
-    """Return by clock how many microseconds longer each call is by our clocks than by the test's."""
+_Times = dict[int, tuple[int, int]]
+"""Nanoseconds by the wall clock and by the CPU clock, by the test's number."""
+
+
+def _times(n_tests: int) -> dict[str, _Times]:
+    """Return the times by who has read the clocks."""
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
         (folder / "conftest.py").write_text(_TESTS)
@@ -57,12 +85,25 @@ def _differences(n_tests: int) -> dict[str, list[float]]:
         environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         subprocess.run([*command, "--footfall"], cwd=folder, env=environment, check=True, capture_output=True)
         ours = read_test_times(folder / ".coverage")
-        found: dict[str, list[float]] = {"wall": [], "cpu": []}
-        for number, cpu, wall in json.loads((folder / "own").read_text()):
+        found: dict[str, _Times] = {"ours": {}}
+        for number in range(n_tests):
             time_of_run = ours[f"test_spin.py::test_spin[{number}]|run"]
-            found["wall"].append((time_of_run.wall_ns - wall) / 1000)
-            found["cpu"].append((time_of_run.cpu_ns - cpu) / 1000)
+            found["ours"][number] = time_of_run.wall_ns, time_of_run.cpu_ns
+        for name, times in json.loads((folder / "noted").read_text()).items():
+            found[name] = {int(number): (wall, cpu) for number, (wall, cpu) in times.items()}
         return found
+
+
+def _print_difference(title: str, longer: _Times, shorter: _Times) -> None:
+    """Print by how much one reading is longer than another one."""
+    for at, clock in enumerate(("wall", "cpu")):
+        values = sorted((longer[number][at] - shorter[number][at]) / 1000 for number in shorter)
+        within = sum(abs(value) <= 50 for value in values) / len(values)
+        print(
+            f"{title:14} {clock:4}  least {values[0]:7.1f} us  median {statistics.median(values):6.1f} us"
+            f"  95 % {values[len(values) * 95 // 100]:7.1f} us  most {values[-1]:8.1f} us"
+            f"  within 50 us: {100 * within:.1f} %"
+        )
 
 
 def _cost_us(n_phases: int = 30_000) -> float:
@@ -92,13 +133,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tests", type=int, default=300)
     arguments = parser.parse_args()
-    for clock, values in _differences(arguments.tests).items():
-        ordered = sorted(values)
-        within = sum(value <= 50 for value in values) / len(values)
-        print(
-            f"{clock:4}  median {statistics.median(values):6.1f} us  95 % {ordered[len(ordered) * 95 // 100]:7.1f} us"
-            f"  most {ordered[-1]:8.1f} us  within 50 us: {100 * within:.1f} %"
-        )
+    times = _times(arguments.tests)
+    _print_difference("ours - inner", times["ours"], times["inner"])
+    _print_difference("outer - ours", times["outer"], times["ours"])
+    _print_difference("outer - inner", times["outer"], times["inner"])
+    _print_difference("ours - body", times["ours"], times["body"])
     clock = min(timeit.repeat(time.thread_time_ns, number=10_000, repeat=5, timer=time.thread_time)) * 100
     print(f"cost of a switch: {min(_cost_us() for _ in range(5)):.2f} us, {clock:.2f} us of them the CPU clock itself")
 
