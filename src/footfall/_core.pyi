@@ -30,10 +30,16 @@ def record_close() -> bytes | None:
     The engine must have stopped.
     """
 
+def monitoring_remove_silent(code: CodeType, /) -> None:
+    """Take places that never send a LINE event from code whose LINE events have just been enabled.
+
+    It must not have executed its first line yet. Only available with sys.monitoring, like the next two functions.
+    """
+
 def monitoring_start(tool_id: int, decide: Callable[[str], str | None], with_branches: bool, /) -> None:
     """Measure every code object whose file `decide(co_filename)` gives a path for.
 
-    Only available with sys.monitoring, like the next function.
+    Only available with sys.monitoring.
     """
 
 def monitoring_stop() -> None:

@@ -12,6 +12,7 @@
 #include "engines/monitoring/codes.h"
 #include "engines/monitoring/contexts.h"
 #include "engines/monitoring/events.h"
+#include "engines/monitoring/places/silent_lines.h"
 
 static int
 start_events(PyObject *module, PyObject *monitoring, int with_branches)
@@ -138,7 +139,24 @@ monitoring_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(monitoring_remove_silent_doc,
+             "monitoring_remove_silent($module, code, /)\n--\n\n"
+             "Take places that never send a LINE event from code whose LINE events have just been enabled.\n\n"
+             "It must not have executed its first line yet.");
+
+static PyObject *
+monitoring_remove_silent(PyObject *Py_UNUSED(module), PyObject *code)
+{
+    if (!PyCode_Check(code)) {
+        PyErr_SetString(PyExc_TypeError, "monitoring_remove_silent() needs a code object");
+        return NULL;
+    }
+    silent_lines_remove((PyCodeObject *)code);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef monitoring_methods[] = {
+    {"monitoring_remove_silent", monitoring_remove_silent, METH_O, monitoring_remove_silent_doc},
     {"monitoring_start", monitoring_start, METH_VARARGS, monitoring_start_doc},
     {"monitoring_stop", monitoring_stop, METH_NOARGS, monitoring_stop_doc},
     {NULL, NULL, 0, NULL},

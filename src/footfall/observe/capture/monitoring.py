@@ -10,6 +10,10 @@ import sys
 from footfall.observe.capture.blocks import CaptureSeries
 from footfall.own_builtins import keep_builtins
 from footfall.pythons import HAS_BRANCH_EVENTS
+from footfall.tier import HAS_CORE
+
+if HAS_CORE:
+    from footfall import _core
 
 keep_builtins(globals())
 
@@ -97,7 +101,7 @@ class Series:
     def _start(self) -> None:
         """Watch what begins or continues, and what is running."""
         events = sys.monitoring.events
-        everywhere = {events.PY_START: self._on_start, events.PY_RESUME: self._on_start}
+        everywhere = {events.PY_START: self._on_start, events.PY_RESUME: self._on_resume}
         self._register(everywhere)
         sys.monitoring.set_events(self._tool_id, sum(everywhere))
         sys.monitoring.restart_events()  # events that the tool id's previous user has disabled
@@ -120,6 +124,13 @@ class Series:
             sys.monitoring.register_callback(self._tool_id, event, callback)
 
     def _on_start(self, code: "CodeType", _offset: int) -> object:
+        if id(code) not in self._codes:
+            self._watch(code, None)
+            if HAS_CORE and id(code) in self._codes:
+                _core.monitoring_remove_silent(code)
+        return sys.monitoring.DISABLE
+
+    def _on_resume(self, code: "CodeType", _offset: int) -> object:
         if id(code) not in self._codes:
             self._watch(code, None)
         return sys.monitoring.DISABLE
