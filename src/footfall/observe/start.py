@@ -129,7 +129,8 @@ def choose_engine(settings: Settings, made: "MadePlugins | None" = None) -> "tup
 def _can_trace_alone(engine: int) -> bool:
     """Return whether frames of plugins' files can be seen without tracing the lines of the whole program."""
     if not HAS_CORE:
-        return engine == ENGINE_PROBES
+        # CPython's main script gets its probes by a trace function of its own
+        return engine == ENGINE_PROBES and not IS_PURE_CPYTHON
     if not TRACES_SINGLE_FRAMES:
         return HAS_MONITORING
     from footfall import _core

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from footfall.pythons import HAS_MONITORING, HAS_PROBES
-from footfall.tier import HAS_CORE
+from footfall.pythons import HAS_MONITORING
+from footfall.tier import HAS_CORE, IS_PURE_CPYTHON
 from template_project import FILES, read_traced, write_project
 
 pytest.importorskip("coverage")
@@ -20,7 +20,7 @@ Footfall = Callable[..., subprocess.CompletedProcess[str]]
 
 IS_CPYTHON = sys.implementation.name == "cpython"
 ENGINES = ("", "settrace") if HAS_CORE else ("",)
-SAID = "" if HAS_CORE or HAS_PROBES else "[plugins-settrace]"
+SAID = "[plugins-settrace]" if IS_PURE_CPYTHON else ""
 
 # what the C tracer has of two of the files, for where there is none (PyPy)
 TEMPLATES = {
