@@ -2,16 +2,15 @@
 
     python bench/test_times.py [--tests 300]
 
-Three other readings of the wall clock and the thread's CPU clock, in the same run:
+Two other readings of the wall clock and the thread's CPU clock, in the same run:
 
-inner   by a hook wrapper like ours, directly within it: what ours has more is what two wrappers take around each other
-outer   by one directly around it: what ours has less, likewise
-body    by the test itself: what ours has more is also what pytest does between the hook and the test's first line (it
+around  by a hook wrapper like ours, directly around it: what ours has less is what two wrappers take around each other
+body    by the test itself: what ours has more is what pytest does between the hook and the test's first line (it
         collects the arguments, and calls it), which is work of the process like any other, and longer where other
         processes have emptied the caches meanwhile or take the processor between the two readings
 
-Ours is exact if it is between inner and outer, and as exact as a reading can be if these two are near each other. The
-cost is that of our hooks alone, called without pytest.
+Ours is right where it is between the two, and as exact as a reading can be where these are near each other. The cost is
+that of our hooks alone, called without pytest.
 """
 
 import argparse
@@ -37,24 +36,19 @@ _TESTS = """
 import json, time
 import pytest
 from time import perf_counter_ns as wall, thread_time_ns as cpu
-NOTED = {"body": {}, "inner": {}, "outer": {}}
+NOTED = {"body": {}, "around": {}}
 @pytest.fixture
 def noted():
     return NOTED["body"]
 class Clocks:
-    def __init__(self, name):
-        self.noted = NOTED[name]
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_pyfunc_call(self, pyfuncitem):
         start_wall, start_cpu = wall(), cpu()
         yield
         end_cpu, end_wall = cpu(), wall()
-        self.noted[pyfuncitem.callspec.params["number"]] = end_wall - start_wall, end_cpu - start_cpu
-# Of wrappers that are to be called last, the one registered last is within the others.
-def pytest_configure(config):
-    config.pluginmanager.register(Clocks("outer"))
+        NOTED["around"][pyfuncitem.callspec.params["number"]] = end_wall - start_wall, end_cpu - start_cpu
 def pytest_collection_finish(session):
-    session.config.pluginmanager.register(Clocks("inner"))
+    session.config.pluginmanager.register(Clocks())
 def pytest_sessionfinish():
     with open("noted", "w") as file: json.dump(NOTED, file)
 """
@@ -134,9 +128,7 @@ def main() -> None:
     parser.add_argument("--tests", type=int, default=300)
     arguments = parser.parse_args()
     times = _times(arguments.tests)
-    _print_difference("ours - inner", times["ours"], times["inner"])
-    _print_difference("outer - ours", times["outer"], times["ours"])
-    _print_difference("outer - inner", times["outer"], times["inner"])
+    _print_difference("around - ours", times["around"], times["ours"])
     _print_difference("ours - body", times["ours"], times["body"])
     clock = min(timeit.repeat(time.thread_time_ns, number=10_000, repeat=5, timer=time.thread_time)) * 100
     print(f"cost of a switch: {min(_cost_us() for _ in range(5)):.2f} us, {clock:.2f} us of them the CPU clock itself")
