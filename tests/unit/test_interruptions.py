@@ -1,6 +1,7 @@
 """Signals are held back while footfall's own code runs in the program, and never for longer."""
 
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -65,3 +66,22 @@ def test_no_signal_stays_blocked(at_call: int, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.undo()
     assert signal.SIGUSR1 not in _mask()
     assert at_call <= calls
+
+
+@pytest.mark.usefixtures("handler")
+def test_deciding_about_a_file_takes_no_signal_for_an_error_of_its_own() -> None:
+    """The trace function in Python decides about a file: what a handler raises then is the program's."""
+    from footfall.observe.pure.settrace import _Files
+
+    def decide(filename: str, namespace: dict[str, object]) -> str | None:
+        try:
+            signal.raise_signal(signal.SIGUSR1)
+        except Alarm:
+            pass
+        return None
+
+    recorder: Any = None
+    files = _Files(recorder, decide, True, lambda code: None)
+    with pytest.raises(Alarm):
+        files.adder(sys._getframe())
+    assert signal.SIGUSR1 not in _mask()

@@ -25,6 +25,7 @@ from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE
 from footfall.observe.start import choose_engine
 from footfall.printable import printable
 from footfall.probes.mode import mode_here
+from footfall.pythons import unknown_python
 from footfall.record.data.coverage_tables import read_coverage
 from footfall.record.data.data_file import open_data_file
 from footfall.record.data.parallel_files import find_parallel_files
@@ -120,8 +121,8 @@ def _system_rows(config: Config) -> _Rows:
 
 
 def _sampler(rate: str) -> str:
-    if IS_FREE_THREADED:
-        return "none without the GIL"
+    if IS_FREE_THREADED or unknown_python():
+        return "none for this Python"
     return f"a Python thread, {rate} at most" if IS_PURE_CPYTHON else rate
 
 

@@ -11,6 +11,7 @@ import sys
 
 from footfall.model import ENGINE_SETTRACE
 from footfall.observe.file_tracers.files import UNDECIDED, TracedFile
+from footfall.observe.interruptions import Undisturbed
 from footfall.observe.messages import report
 from footfall.observe.own_modules import load_own
 from footfall.observe.pure import children as pure_children
@@ -241,7 +242,8 @@ class _Files:
             if traced is not None:
                 self.adders[filename] = traced
                 return traced  # type: ignore[no-any-return]
-        path = self._decide(filename, frame.f_globals)
+        with Undisturbed():  # deciding handles errors, and must not take a signal handler's for one of its own
+            path = self._decide(filename, frame.f_globals)
         found = self.adders[filename] = None if path is None else self._make_adder(filename, path)
         return found
 
