@@ -13,7 +13,7 @@ uv=${UV:-uv}
 programs=${PROGRAMS:-300}
 if [ ! -x "$environment/bin/python" ]; then
     "$uv" venv -q -p "$1" "$environment"
-    "$uv" pip install -q -p "$environment/bin/python" pytest pytest-timeout pytest-xdist hypothesis setuptools
+    "$uv" pip install -q -p "$environment/bin/python" pytest pytest-timeout pytest-xdist 'hypothesis<6.156' setuptools
     "$uv" pip install -q -p "$environment/bin/python" "$(sed -n 's/^ *"\(coverage==[0-9.]*\)",$/\1/p' pyproject.toml)"
 fi
 "$uv" pip install -q -p "$environment/bin/python" --reinstall-package footfall .
