@@ -276,6 +276,29 @@ def test_clock_thread_and_test_are_chosen_afterwards(browser, site) -> None:
     assert status.text.startswith("140 ms in 70 samples")
 
 
+def test_a_long_list_of_tests_is_made_when_it_is_opened(browser, tmp_path) -> None:
+    """By the keyboard or the pointer, or by a link to one of its tests."""
+    from selenium.webdriver.support.ui import Select
+
+    profile = make_profile(tmp_path)
+    for number in range(1000):
+        profile.costs[4, 1, f"tests/test_many.py::test_{number:03}|run"] = Cost(10**6, 10**6, 0, 1)
+    page = tmp_path / "many.html"
+    page.write_text(render_flame_file(profile, title="many"))
+    _open(browser, page)
+    chooser = browser.find_element("xpath", "//label[span='Test']/select")
+    count = "return arguments[0].options.length"
+    assert browser.execute_script(count, chooser) == 200
+    chooser.send_keys(_key("TAB"))
+    Select(chooser).select_by_visible_text("tests/test_many.py::test_999")
+    assert browser.find_element("css selector", "main > p.dim").text.startswith("1.0 ms in 1 sample ")
+    assert browser.execute_script(count, chooser) == 1003
+    _open(browser, page, "#test=tests/test_many.py::test_998")
+    chooser = browser.find_element("xpath", "//label[span='Test']/select")
+    assert Select(chooser).first_selected_option.text == "tests/test_many.py::test_998"
+    assert browser.execute_script(count, chooser) == 1003
+
+
 def test_clocks_that_were_not_recorded_are_not_offered(browser, tmp_path, monkeypatch) -> None:
     """PyPy's sampler knows CPU time alone: the flame graph, sources and the table of tests have no other."""
     monkeypatch.chdir(tmp_path)

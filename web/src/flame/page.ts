@@ -27,6 +27,8 @@ import {
 type Coloring = "module" | "coverage" | "difference";
 const ZOOM_MS = 180;
 const MAX_HEIGHT = 640;
+/** A longer list of options is made when it is first opened. */
+const MAX_READY_OPTIONS = 200;
 const CLOCK_NAMES: Record<Clock, string> = {
   cpu: "CPU time",
   wall: "wall time",
@@ -68,6 +70,8 @@ class FlamePage {
   private readonly beside = h("aside", { class: "beside", "aria-label": "Source of the chosen frame", hidden: true });
   private readonly split: HTMLElement;
   private readonly selects = new Map<string, HTMLSelectElement>();
+  /** What completes a list of options, by the name of its chooser. */
+  private readonly unfinished = new Map<string, () => void>();
   private readonly tablePlace = h("section");
 
   constructor(private readonly payload: FlamePayload) {
@@ -147,7 +151,17 @@ class FlamePage {
     const choose = (name: string, options: [string, string][], value: string, then: (value: string) => void) => {
       const select = h("select", { change: () => then(select.value) });
       this.selects.set(name, select);
-      for (const [key, text] of options) select.append(h("option", { value: key, selected: key === value }, text));
+      const add = ([key, text]: [string, string]) =>
+        select.append(h("option", { value: key, selected: key === value }, text));
+      options.slice(0, MAX_READY_OPTIONS).forEach(add);
+      if (options.length > MAX_READY_OPTIONS) {
+        const complete = () => {
+          options.slice(select.options.length).forEach(add);
+          this.unfinished.delete(name);
+        };
+        this.unfinished.set(name, complete);
+        for (const event of ["focus", "pointerdown"]) select.addEventListener(event, complete, { once: true });
+      }
       return h("label", {}, h("span", {}, name), select);
     };
     const colorings: [string, string][] = [
@@ -270,7 +284,11 @@ class FlamePage {
     };
     for (const [name, value] of Object.entries(values)) {
       const select = this.selects.get(name);
-      if (select) select.value = value;
+      if (!select) continue;
+      select.value = value;
+      if (select.selectedIndex >= 0) continue;
+      this.unfinished.get(name)?.();
+      select.value = value;
     }
   }
 
@@ -299,7 +317,7 @@ class FlamePage {
     const { payload, tree } = this;
     const parts = [
       tree.sum
-        ? this.amount(tree.sum) + (tree.samples ? ` in ${tree.samples.toLocaleString("en")} samples` : "")
+        ? this.amount(tree.sum) + (tree.samples ? ` in ${tree.samples.toLocaleString("en")} ${tree.samples === 1 ? "sample" : "samples"}` : "")
         : "No samples match this choice",
       `${payload.dropped} dropped`,
       `${payload.processes} ${payload.processes === 1 ? "process" : "processes"}`,
