@@ -317,7 +317,8 @@ class FlamePage {
     const { payload, tree } = this;
     const parts = [
       tree.sum
-        ? this.amount(tree.sum) + (tree.samples ? ` in ${tree.samples.toLocaleString("en")} ${tree.samples === 1 ? "sample" : "samples"}` : "")
+        ? this.amount(tree.sum) +
+          (tree.samples ? ` in ${tree.samples.toLocaleString("en")} ${tree.samples === 1 ? "sample" : "samples"}` : "")
         : "No samples match this choice",
       `${payload.dropped} dropped`,
       `${payload.processes} ${payload.processes === 1 ? "process" : "processes"}`,
