@@ -1,5 +1,6 @@
 """Questions to a lake have the answers of the same questions to a data file that combines its shards."""
 
+import contextlib
 import json
 import pathlib
 import shutil
@@ -79,7 +80,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
         for name, tests in (("one", ["test_good", "test_box"]), ("two", ["test_poor", "test_both"])):
             command = [COMMAND, "run", "-q", "--no-profile", f"--data-file={name}", "checks.py", *tests]
             subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
-        with sqlite3.connect(here / "two") as connection:
+        with contextlib.closing(sqlite3.connect(here / "two")) as connection, connection:
             times = {"__main__.test_poor|run": PhaseTime(1, 9, 9), "__main__.test_both|run": PhaseTime(1, 5, 5)}
             write_test_times(connection, times, "run")
         connection.close()
@@ -178,14 +179,15 @@ def test_the_sql_gives_the_answer(project, answer) -> None:
     """What --sql prints is all that DuckDB needs, whatever the names contain."""
     import duckdb
 
+    base = duckdb.connect()
     pathlib.Path("coverage-lake").rename("it's [a] lake*")
     place = "who-tests", "app.py:6", "--lake", "it's [a] lake*"
     sql = answer("lake", *place, "--sql")
-    assert "".join(f"{test}\n" for (test,) in duckdb.connect().execute(sql).fetchall() if test) == answer(
+    assert "".join(f"{test}\n" for (test,) in base.execute(sql).fetchall() if test) == answer(
         "lake", *place
     )
     for question in (["tests", "--changed"], ["tests"], ["report"], ["minimize"]):
-        assert duckdb.connect().execute(answer("lake", *question, "--sql", *place[2:])).description
+        assert base.execute(answer("lake", *question, "--sql", *place[2:])).description
     assert footfall("lake", "who-tests", "a'b.py", *place[2:]) == 3
 
 
@@ -235,7 +237,7 @@ def test_shards_of_different_texts_have_no_report(project, answer, capsys) -> No
     """Line 6 of one text is not line 6 of another: the file is named and left out; likewise one without its text."""
     path = pathlib.Path("app.py")
     path.write_text("# new\n" + APP, encoding="utf-8")
-    with sqlite3.connect("one") as connection:
+    with contextlib.closing(sqlite3.connect("one")) as connection, connection:
         blob = git("hash-object", "app.py")
         connection.execute("update footfall_source set blob = ? where path like '%app.py'", (blob,))
     connection.close()

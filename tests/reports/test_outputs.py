@@ -1,5 +1,6 @@
 """What footfall writes goes onto regular files and over what is its own; anything else is refused and stays as it is."""
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -172,7 +173,7 @@ def test_caches_are_not_written_through_links(measured: Path, footfall: Footfall
     shutil.rmtree(measured / ".footfall", ignore_errors=True)
     (measured / ".footfall" / "cache").mkdir(parents=True)
     (measured / ".footfall" / ".gitignore").symlink_to(measured / "marker")
-    with sqlite3.connect(measured / "mail") as connection:
+    with contextlib.closing(sqlite3.connect(measured / "mail")) as connection, connection:
         connection.execute("create table mail (id)")
     connection.close()
     before = (measured / "mail").read_bytes()

@@ -101,8 +101,10 @@ def test_a_tried_free_threaded_build_is_measured_in_python_without_a_profile(tmp
     done = _run(tmp_path, path, "-c", program, **{RUN_VARIABLE: str(run)})
     assert (done.returncode, done.stdout, done.stderr) == (0, "False\n", "")
     found = resolve(run)
-    assert [slug for slug, _ in found.messages] == ["free-threaded"]
-    assert "no profile" in found.messages[0][1]
+    has_probes = sys.version_info >= (3, 13, 3)  # before, constants of ours end the interpreter
+    assert [slug for slug, _ in found.messages] == ["free-threaded"] * (1 if has_probes else 2)
+    assert any("no profile" in text for _, text in found.messages)
+    assert any("settrace" in text for _, text in found.messages) != has_probes
     assert not list(run.glob("*.smp"))
     assert {(2, 3), (2, 4)} <= found.files[str((tmp_path / "program.py").resolve())].arcs[""]
 

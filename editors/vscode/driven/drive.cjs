@@ -64,7 +64,7 @@ async function main([home, work]) {
     });
     await step("a line tells the outcomes that its conditions never had", async () => {
       const hover = await editor.hoverAt("if is_member and", "Run by 2 tests");
-      assert.match(await hover.innerText(), /total > 10 was never false/);
+      assert.match(await hover.innerText(), /total > 10 \(columns \d+ to \d+\) was never false/);
       await editor.shot("conditions");
       await page.keyboard.press("Escape");
     });
@@ -166,6 +166,15 @@ async function main([home, work]) {
       await editor.until("the data of two tests", () => existsSync(ofThese));
       await editor.shot("only");
       assert.deepEqual(readFileSync(join(work, "sample", ".coverage")), data);
+    });
+    await step("the test at the cursor is profiled", async () => {
+      await editor.open("test_shop.py");
+      await page.keyboard.press("Control+End");
+      await editor.command("footfall: Profile the Test at the Cursor");
+      await page.locator(".tab.active", { hasText: "footfall: test_shop.py::test_busy" }).waitFor();
+      panel = await editor.panel();
+      await panel.locator("td", { hasText: "squares" }).first().waitFor();
+      await editor.shot("profiled-test");
     });
     await step("a run that is cancelled ends, and its processes too", async () => {
       const begun = join(work, "sample", "begun");

@@ -98,6 +98,11 @@ export function activate(context: vscode.ExtensionContext): void {
     command("footfall.attach", () => attachToProcess(current())),
     command("footfall.profileCommand", () => profileCommand(current())),
     command("footfall.profileFile", () => profileFile(current(), currentPath())),
+    command("footfall.profileTest", async () => {
+      const [project, { path, line }] = [current(), currentPlace()];
+      const [profile, name] = await tests.runAt(project, path, line);
+      await openFlame(project, { profile }, name);
+    }),
     command("footfall.runTestsOfLine", async (uri?: string, at?: number) => {
       const given = uri === undefined || at === undefined ? undefined : vscode.Uri.parse(uri);
       const place = given === undefined ? currentPlace() : { path: given.fsPath, line: at as number };

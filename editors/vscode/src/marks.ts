@@ -1,5 +1,5 @@
 // From the service's answers to marks at lines of the text as it is now. Knows nothing of an editor; lines count from 1.
-import type { FileCoverage, LineTimes, SourceState } from "./service/answers";
+import type { Condition, FileCoverage, LineTimes, SourceState } from "./service/answers";
 
 export type LineState = "run" | "partial" | "missing" | "excluded";
 
@@ -47,7 +47,8 @@ export function marksOf(file: FileCoverage): Mark[] {
     }
   }
   for (const each of file.conditions?.missing ?? []) {
-    if (states.get(each.line) !== "missing") say(each.line, `${each.text} was never ${each.never}`);
+    if (states.get(each.line) !== "missing")
+      say(each.line, `${each.text} (${columnsOf(each)}) was never ${each.never}`);
   }
   const last = new Map(file.statements);
   const marks: Mark[] = [];
@@ -59,6 +60,12 @@ export function marksOf(file: FileCoverage): Mark[] {
     }
   }
   return marks;
+}
+
+/** Where a condition is in its line, which may have the same text twice; counted from 1, as editors do. */
+function columnsOf({ line, column, end_line: endLine, end_column: endColumn }: Condition): string {
+  if (endLine > line) return `from column ${column + 1} on`;
+  return column + 1 === endColumn ? `column ${endColumn}` : `columns ${column + 1} to ${endColumn}`;
 }
 
 /** Return the time of the lines that have at least this part of all time. */

@@ -141,6 +141,18 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
       ["a dir/test_more.py::test_wrong[b: c]", 4],
     ],
   );
+  // the test nearest above the cursor, with its own flame graph
+  const ofTests = { ...editor.document, uri: fake.Uri.file(join(root, "test_main.py")) };
+  fake.window.activeTextEditor = { ...editor, document: ofTests, selection: { active: new fake.Position(6, 0) } };
+  fake.seen.outcomes.length = 0;
+  await fake.seen.commands.get("footfall.profileTest")?.();
+  assert.deepEqual(fake.seen.outcomes, outcomes.slice(0, 1));
+  assert.equal((fake.seen.panel as { title?: string }).title, "footfall: test_main.py::test_double");
+  fake.window.activeTextEditor = { ...editor, document: ofTests, selection: { active: new fake.Position(0, 0) } };
+  await fake.seen.commands.get("footfall.profileTest")?.();
+  assert.deepEqual(fake.seen.errors.splice(0), ["footfall: Put the cursor in a test first."]);
+  fake.window.activeTextEditor = editor;
+
   fake.seen.outcomes.length = fake.seen.coverage.length = 0;
   await profile.run({ include: named.slice(1) }, token);
   assert.deepEqual(fake.seen.outcomes, [

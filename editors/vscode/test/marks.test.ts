@@ -34,7 +34,10 @@ test("a line has its state, where its branch did not go, and its conditions", ()
   const states = Object.fromEntries(marks.map((mark) => [mark.line, mark.state]));
   const run = { 1: "run", 2: "run", 3: "run", 4: "run", 5: "run" };
   assert.deepEqual(states, { ...run, 6: "partial", 7: "missing", 9: "excluded" });
-  assert.deepEqual(marks.find((mark) => mark.line === 6)?.hover, ["never true", "total was never true"]);
+  assert.deepEqual(marks.find((mark) => mark.line === 6)?.hover, [
+    "never true",
+    "total (columns 5 to 9) was never true",
+  ]);
   assert.deepEqual(marks.find((mark) => mark.line === 7)?.hover, []);
 });
 

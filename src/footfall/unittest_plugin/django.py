@@ -10,8 +10,8 @@ import unittest
 from collections.abc import Collection
 from typing import Any
 
-from django.conf import settings  # type: ignore[import-not-found, unused-ignore]
-from django.test.utils import get_runner  # type: ignore[import-not-found, unused-ignore]
+from django.conf import settings  # type: ignore[import-not-found, import-untyped, unused-ignore]
+from django.test.utils import get_runner  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
 from footfall.unittest_plugin.outcomes import add_options, chosen, result_class, write_places
 

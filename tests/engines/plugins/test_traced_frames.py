@@ -1,5 +1,6 @@
 """Frames of plugins' files among the program's: found wherever and however they begin, and none else."""
 
+import contextlib
 import os
 import pathlib
 import sqlite3
@@ -217,7 +218,7 @@ def test_frames_are_found_among_others(footfall: Footfall, tmp_path: pathlib.Pat
     theirs = by_coverage(tmp_path, "--concurrency=thread")
     assert len({path for path, *_ in theirs}) == 13
     assert read_traced(tmp_path / ".coverage") == theirs
-    with sqlite3.connect(tmp_path / ".coverage") as data:
+    with contextlib.closing(sqlite3.connect(tmp_path / ".coverage")) as data, data:
         query = "select fromno, tono from arc join file on file.id = file_id where path = ?"
         assert {*data.execute(query, (str(tmp_path / "deep.py"),))} >= {(-1, 1), (1, 2), (2, 3), (3, -1)}
 

@@ -35,7 +35,7 @@ def _declared(module: str) -> dict[str, list[str]]:
             found[name] = [argument.arg for argument in arguments if argument.arg != "cls"]
             found[name] += ["*" + node.args.vararg.arg] if node.args.vararg else []
     if module == "_core" and sys.version_info < (3, 12):
-        del found["monitoring_start"], found["monitoring_stop"]
+        found = {name: arguments for name, arguments in found.items() if not name.startswith("monitoring_")}
     return found
 
 

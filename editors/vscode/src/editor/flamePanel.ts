@@ -15,7 +15,8 @@ function column(): vscode.ViewColumn {
   return vscode.window.tabGroups.all.find(({ tabs }) => tabs.some(ofGraph))?.viewColumn ?? vscode.ViewColumn.Beside;
 }
 
-export async function openFlame(project: Project, of: FlameOf = {}): Promise<void> {
+/** Open it in a panel with this name, or with that of the file and the profile. */
+export async function openFlame(project: Project, of: FlameOf = {}, name?: string): Promise<void> {
   const options = { enableScripts: true, localResourceRoots: [], retainContextWhenHidden: true };
   // the editor makes the panel while the service makes the graph
   const panel = vscode.window.createWebviewPanel(VIEW_TYPE, "footfall", column(), options);
@@ -36,7 +37,7 @@ export async function openFlame(project: Project, of: FlameOf = {}): Promise<voi
   try {
     const { title, page } = await project.flame(of);
     if (isClosed) return;
-    panel.title = `footfall: ${of.path === undefined ? title : `${basename(of.path)} in ${title}`}`;
+    panel.title = `footfall: ${name ?? (of.path === undefined ? title : `${basename(of.path)} in ${title}`)}`;
     panel.webview.html = panelPage(page, randomBytes(16).toString("base64url"));
   } catch (error) {
     panel.dispose();

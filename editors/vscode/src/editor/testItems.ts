@@ -62,6 +62,19 @@ export class TestItems {
     return item;
   }
 
+  /** Return the tests that begin nearest above a line of a file: several, if one function is run with several parameters. */
+  async above(project: Project, path: string, line: number): Promise<vscode.TestItem[]> {
+    const all = this.ofProject(project);
+    if (all === undefined) return [];
+    await this.collect(all); // it may have just been written
+    const begins = (item: vscode.TestItem) => (item.range?.start.line ?? line) + 1;
+    const found = [...all.children]
+      .map(([, item]) => item)
+      .filter((item) => item.uri?.fsPath === path && begins(item) <= line);
+    const nearest = Math.max(...found.map(begins));
+    return found.filter((item) => begins(item) === nearest);
+  }
+
   private async collect(all: vscode.TestItem): Promise<void> {
     const project = this.projects.get(all.id);
     if (project === undefined) return;

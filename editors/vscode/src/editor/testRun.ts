@@ -52,6 +52,17 @@ export class Tests implements vscode.Disposable {
     await this.run(new vscode.TestRunRequest(items, undefined, this.profile));
   }
 
+  /** Run the test at a line. Return the data file of the run, and the test's name. */
+  async runAt(project: Project, path: string, line: number): Promise<[dataFile: string, name: string]> {
+    const items = await this.items.above(project, path, line);
+    if (items.length === 0) throw new Error("Put the cursor in a test first.");
+    await this.run(new vscode.TestRunRequest(items, undefined, this.profile));
+    const dataFile = join(project.folder.uri.fsPath, DATA_OF_SOME);
+    if (stateOf(dataFile) === undefined) throw new Error("The test has left no data: see the output of its run.");
+    const name = this.items.nameOf(items[0]) ?? "";
+    return [dataFile, items.length === 1 ? name : name.split("[")[0]];
+  }
+
   dispose(): void {
     this.controller.dispose();
   }
