@@ -183,9 +183,7 @@ def test_the_sql_gives_the_answer(project, answer) -> None:
     pathlib.Path("coverage-lake").rename("it's [a] lake*")
     place = "who-tests", "app.py:6", "--lake", "it's [a] lake*"
     sql = answer("lake", *place, "--sql")
-    assert "".join(f"{test}\n" for (test,) in base.execute(sql).fetchall() if test) == answer(
-        "lake", *place
-    )
+    assert "".join(f"{test}\n" for (test,) in base.execute(sql).fetchall() if test) == answer("lake", *place)
     for question in (["tests", "--changed"], ["tests"], ["report"], ["minimize"]):
         assert base.execute(answer("lake", *question, "--sql", *place[2:])).description
     assert footfall("lake", "who-tests", "a'b.py", *place[2:]) == 3
