@@ -179,13 +179,14 @@ def test_the_sql_gives_the_answer(project, answer) -> None:
     """What --sql prints is all that DuckDB needs, whatever the names contain."""
     import duckdb
 
-    base = duckdb.connect()
     pathlib.Path("coverage-lake").rename("it's [a] lake*")
     place = "who-tests", "app.py:6", "--lake", "it's [a] lake*"
     sql = answer("lake", *place, "--sql")
-    assert "".join(f"{test}\n" for (test,) in base.execute(sql).fetchall() if test) == answer("lake", *place)
+    assert "".join(f"{test}\n" for (test,) in duckdb.connect().execute(sql).fetchall() if test) == answer(
+        "lake", *place
+    )
     for question in (["tests", "--changed"], ["tests"], ["report"], ["minimize"]):
-        assert base.execute(answer("lake", *question, "--sql", *place[2:])).description
+        assert duckdb.connect().execute(answer("lake", *question, "--sql", *place[2:])).description
     assert footfall("lake", "who-tests", "a'b.py", *place[2:]) == 3
 
 
