@@ -1,6 +1,6 @@
 """`run --native`: what it costs at 1 kHz, and whether shares of C functions are right.
 
-    python bench/native.py [--only cost|shares] [--pairs 100] [--seconds 6] [--programs extension,numpy]
+    python bench/native.py [--only cost|shares] [--pairs 100] [--seconds 6]
 
 Run it by a CPython (3.12 or later) that has footfall installed, with a C compiler; numpy is left out if it is not
 installed. Each measurement is a process of its own.
