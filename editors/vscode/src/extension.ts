@@ -12,6 +12,9 @@ import { attachToProcess, profileCommand, profileFile } from "./editor/profiling
 import { describe, openMeasured, Project } from "./editor/project";
 import { Tests } from "./editor/testRun";
 
+/** A save that formats, or a file that is read again, is several changes. */
+const SETTLED_MS = 50;
+
 /** Run it; what it throws at once is a rejection too. */
 const attempt = async (run: () => Promise<unknown>) => run();
 
@@ -62,6 +65,16 @@ export function activate(context: vscode.ExtensionContext): void {
     if (document.isDirty) throw new Error("Save the file first.");
     return { path, line: selection.active.line + 1 };
   };
+  const waiting = new Map<vscode.TextDocument, NodeJS.Timeout>();
+  const refreshSoon = (document: vscode.TextDocument) => {
+    clearTimeout(waiting.get(document));
+    const refresh = () => {
+      waiting.delete(document);
+      const shown = vscode.window.visibleTextEditors.filter((editor) => editor.document === document);
+      void Promise.all(shown.map((editor) => decorations.refresh(editor)));
+    };
+    waiting.set(document, setTimeout(refresh, SETTLED_MS));
+  };
   const command = <A extends unknown[]>(name: string, run: (...args: A) => Promise<unknown>) =>
     vscode.commands.registerCommand(name, (...args: A) =>
       attempt(() => run(...args)).catch((error: unknown) =>
@@ -76,9 +89,10 @@ export function activate(context: vscode.ExtensionContext): void {
     tests,
     vscode.languages.registerHoverProvider({ language: "python", scheme: "file" }, new LineHover(projectOf)),
     vscode.window.onDidChangeVisibleTextEditors(() => decorations.refreshAll()),
-    vscode.workspace.onDidSaveTextDocument((document) => {
-      const shown = vscode.window.visibleTextEditors.filter((editor) => editor.document === document);
-      return Promise.all(shown.map((editor) => decorations.refresh(editor)));
+    vscode.workspace.onDidSaveTextDocument((document) => refreshSoon(document)),
+    // a text that is read again because its file has changed is not saved by anyone
+    vscode.workspace.onDidChangeTextDocument(({ document }) => {
+      if (!document.isDirty) refreshSoon(document);
     }),
     vscode.workspace.onDidChangeWorkspaceFolders((change) => {
       change.removed.forEach(remove);
@@ -118,6 +132,7 @@ export function activate(context: vscode.ExtensionContext): void {
       if (found.tests.length > 0) await vscode.window.showQuickPick(found.tests, { title });
       else await vscode.window.showInformationMessage(`No test runs ${found.name}:${place.line}.`);
     }),
+    { dispose: () => waiting.forEach((timer) => clearTimeout(timer)) },
     { dispose: () => projects.forEach((project) => project.dispose()) },
   );
   void decorations.refreshAll();

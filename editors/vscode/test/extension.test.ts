@@ -1,7 +1,16 @@
 // The whole extension with the real service, in an editor that only notes what it is asked for.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  readFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -180,12 +189,33 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
   assert.deepEqual({ ...tested?.statementCoverage }, { covered: 3, total: 4 });
   assert.equal(statSync(join(root, ".coverage")).mtimeMs, data);
 
+  // the file changes and comes back without the editor, which reads it again: no save tells of that
+  const isGrey = () =>
+    [...shown].some(([type, all]) => {
+      const { borderColor } = type as { borderColor?: fake.ThemeColor };
+      return borderColor?.id === "disabledForeground" && all.length > 0;
+    });
+  const text = readFileSync(main, "utf8");
+  assert.ok(!isGrey());
+  for (const [now, expected] of [[`# new\n${text}`, true] as const, [text, false] as const]) {
+    writeFileSync(main, now);
+    fake.seen.changes.fire({ document: editor.document } as never);
+    await until(() => isGrey() === expected);
+  }
+
+  // a run whose tests have no contexts has coverage all the same
+  fake.seen.settings.testCommand = tests.slice(0, -1);
+  fake.seen.coverage.length = 0;
+  await profile.run({}, token);
+  const plain = fake.seen.coverage.find((file) => file.uri.fsPath === main);
+  assert.deepEqual([plain?.statementCoverage.total, plain?.includesTests], [4, []]);
+
   // pytest ends before it has run anything: what was measured before is not shown as this run's
   fake.seen.settings.testCommand = [...tests, "--no-such-option"];
   fake.seen.coverage.length = 0;
   await profile.run({}, token);
   assert.deepEqual(fake.seen.coverage, []);
-  assert.match(fake.seen.output.at(-1) ?? "", /has written no data/);
+  assert.match(fake.seen.output.at(-1) ?? "", /has not written .*\.coverage/);
   assert.deepEqual(fake.seen.errors, []);
 });
 
@@ -198,5 +228,6 @@ test("an interpreter without footfall is named, with what to do", async (t) => {
   fake.seen.settings = { python: bare };
   const folder = { uri: new fake.Uri(root), name: "project", index: 0 };
   const project = new Project(folder as never, fake.window.createOutputChannel() as never);
+  assert.match((await project.whyMissing()) ?? "", /^footfall is not installed for/); // instead of a run of its tests
   await assert.rejects(project.ask("coverage/files", {}), /not installed for .*python\. Run: .*python -m pip install/);
 });

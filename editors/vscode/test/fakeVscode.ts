@@ -48,6 +48,7 @@ export class TestCoverageCount {
 }
 
 export class FileCoverage {
+  includesTests: TestItem[] = [];
   constructor(
     readonly uri: Uri,
     readonly statementCoverage: TestCoverageCount,
@@ -179,6 +180,8 @@ export const seen = {
   controller: undefined as Controller | undefined,
   coverage: [] as FileCoverage[],
   outcomes: [] as [string, string][],
+  /** Of texts. */
+  changes: new EventEmitter(),
   /** Of test runs. */
   output: [] as string[],
 };
@@ -190,6 +193,10 @@ export const workspace = {
   getWorkspaceFolder: () => seen.folder,
   getConfiguration: () => ({ get: (name: string, otherwise: unknown) => seen.settings[name] ?? otherwise }),
   onDidSaveTextDocument: () => disposable,
+  onDidChangeTextDocument: (listener: Listener) => {
+    seen.changes.event(listener);
+    return disposable;
+  },
   onDidChangeWorkspaceFolders: () => disposable,
 };
 
@@ -257,8 +264,9 @@ export const tests = {
         started: noop,
         appendOutput: (text: string) => seen.output.push(text),
         passed: (item: TestItem) => seen.outcomes.push([item.label, "passed"]),
-        failed: (item: TestItem, message: TestMessage) => {
-          seen.outcomes.push([item.label, `failed at line ${(message.location?.range.line ?? -1) + 1}`]);
+        failed: (item: TestItem, message: TestMessage | []) => {
+          const at = "location" in message ? message.location?.range.line : undefined;
+          seen.outcomes.push([item.label, at === undefined ? "failed" : `failed at line ${at + 1}`]);
         },
         errored: (item: TestItem, message: TestMessage) => seen.outcomes.push([item.label, message.message]),
         skipped: (item: TestItem) => seen.outcomes.push([item.label, "skipped"]),

@@ -6,8 +6,8 @@ import type { FileCoverage, FilesCoverage } from "../service/answers";
 import type { Ask } from "./project";
 
 export class CoveredFile extends vscode.FileCoverage {
-  /** The editor's since 1.94. */
-  includesTests?: vscode.TestItem[];
+  /** The editor's since 1.94, which begins with none: undefined would be an error. */
+  declare includesTests?: vscode.TestItem[];
 
   constructor(
     readonly ask: Ask,

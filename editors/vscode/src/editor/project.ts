@@ -14,6 +14,8 @@ export interface FlameOf {
   path?: string;
 }
 
+const NOT_INSTALLED = /^footfall is not installed/;
+
 export type Ask = <M extends keyof Methods>(method: M, params: Methods[M][0]) => Promise<Methods[M][1]>;
 
 export class Project implements vscode.Disposable {
@@ -48,6 +50,12 @@ export class Project implements vscode.Disposable {
       this.log.info(`${method}: ${describe(error)}`);
       return undefined;
     }
+  }
+
+  /** Say what to do if the interpreter has no footfall. */
+  async whyMissing(): Promise<string | undefined> {
+    const said = await this.ask("coverage/stale", { paths: [] }).then(() => "", describe);
+    return NOT_INSTALLED.test(said) ? said : undefined;
   }
 
   /** Return the page of a flame graph; of profiles that may be anywhere: the user chose them. */

@@ -95,6 +95,12 @@ export class Tests implements vscode.Disposable {
   ): Promise<void> {
     const all = this.items.ofProject(project);
     if (all === undefined) return;
+    const missing = await project.whyMissing();
+    if (missing !== undefined) {
+      for (const item of items) run.errored(item, new vscode.TestMessage(missing));
+      run.appendOutput(`footfall: ${missing}\r\n`);
+      return;
+    }
     const command = testCommandOf(project.folder);
     const runner = runnerOf(command);
     const names =
@@ -131,11 +137,13 @@ export class Tests implements vscode.Disposable {
     for (const item of items.filter((each) => !told.has(each))) {
       if (run.token.isCancellationRequested) run.skipped(item);
       else if (status === 0) run.passed(item, spent);
+      else if (status === 1 && told.size > 0)
+        run.failed(item, [], spent); // what failed says so itself
       else run.errored(item, new vscode.TestMessage(`The tests ended with status ${status}.`), spent);
     }
     if (stateOf(dataFile) === undefined || (isWhole && stateOf(dataFile) === before)) {
       const how = `The setting footfall.testCommand says what runs the tests: ${command.join(" ")}`;
-      run.appendOutput(`footfall: no coverage is shown, since the run has written no data. ${how}\r\n`);
+      run.appendOutput(`footfall: no coverage is shown, since the run has not written ${dataFile}. ${how}\r\n`);
       return;
     }
     const ask: Ask = isWhole ? (method, params) => project.ask(method, params) : await project.askOfRun(dataFile);
@@ -153,7 +161,8 @@ export class Tests implements vscode.Disposable {
     const testsOf = new Map(tested?.files.map((file) => [file.path, file.tests]));
     for (const file of found.files) {
       const covered = new CoveredFile(ask, file);
-      covered.includesTests = testsOf.get(file.path)?.map((each) => items[each]);
+      const included = testsOf.get(file.path)?.map((each) => items[each]);
+      if (included !== undefined) covered.includesTests = included;
       run.addCoverage(covered);
     }
   }
