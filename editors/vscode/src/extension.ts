@@ -91,8 +91,8 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.window.onDidChangeVisibleTextEditors(() => decorations.refreshAll()),
     vscode.workspace.onDidSaveTextDocument((document) => refreshSoon(document)),
     // a text that is read again because its file has changed is not saved by anyone
-    vscode.workspace.onDidChangeTextDocument(({ document }) => {
-      if (!document.isDirty) refreshSoon(document);
+    vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
+      if (!document.isDirty && contentChanges.length > 0) refreshSoon(document);
     }),
     vscode.workspace.onDidChangeWorkspaceFolders((change) => {
       change.removed.forEach(remove);

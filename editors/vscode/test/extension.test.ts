@@ -199,7 +199,7 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
   assert.ok(!isGrey());
   for (const [now, expected] of [[`# new\n${text}`, true] as const, [text, false] as const]) {
     writeFileSync(main, now);
-    fake.seen.changes.fire({ document: editor.document } as never);
+    fake.seen.changes.fire({ document: editor.document, contentChanges: [now] } as never);
     await until(() => isGrey() === expected);
   }
 
