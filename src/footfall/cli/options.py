@@ -21,6 +21,7 @@ __all__ = [
     "load_config",
     "process_argument",
     "split_list",
+    "text_or_json_option",
 ]
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -60,6 +61,12 @@ class _ProcessNumber(click.IntRange):
             return int(super().convert(value, param, ctx))
         except click.BadParameter:
             self.fail(f"{value!r} is not the number of a process. Find it with `pgrep -a python` or `ps`.", param, ctx)
+
+
+def text_or_json_option(function: _Command) -> _Command:
+    """Add --format, as `format_`."""
+    kinds = click.Choice(["text", "json"])
+    return click.option("--format", "format_", type=kinds, default="text", show_default=True)(function)
 
 
 def process_argument(function: _Command) -> _Command:

@@ -6,6 +6,7 @@ import click
 
 from footfall.analyze.minimal_tests import choose_tests
 from footfall.cli.lake.asking import asking_options, choose_scope, show_sql
+from footfall.cli.options import text_or_json_option
 from footfall.cli.reports.report_files import write_output
 from footfall.load.lake.engine import ask
 from footfall.load.lake.questions import lines_of_tests_sql
@@ -22,7 +23,7 @@ Examples:
 
 @click.command("minimize", epilog=_EXAMPLES)
 @asking_options
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@text_or_json_option
 def command(
     lake: str,
     repository: str | None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from footfall.cli.lake.asking import asking_options, choose_scope, show_sql
+from footfall.cli.options import text_or_json_option
 from footfall.cli.reports.report_files import write_output
 from footfall.cli.reports.touched import changed_test_files, changes_since, in_order, touched_files
 from footfall.load.lake.engine import ask
@@ -30,7 +31,7 @@ Examples:
     help="Only tests whose recorded lines the git diff since REV changes, the fastest first, as arguments for pytest."
     " [default: the commit that was measured]",
 )
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@text_or_json_option
 @click.option("-o", "output", metavar="FILE", default="-", help="File to write; - is stdout. [default: -]")
 def command(
     lake: str,

@@ -8,6 +8,7 @@ import re
 import click
 
 from footfall.cli.lake.asking import asking_options, choose_scope, name_in_lake, show_sql
+from footfall.cli.options import text_or_json_option
 from footfall.cli.reports.report_files import write_output
 from footfall.errors import FootfallError, UsageError
 from footfall.load.lake.engine import ask
@@ -29,7 +30,7 @@ _PLACE = re.compile(r"(?P<path>.+?)(?::(?P<first>[0-9]{1,9})(?:-(?P<last>[0-9]{1
 @click.command("who-tests", epilog=_EXAMPLES)
 @click.argument("place", metavar="FILE[:LINE[-LINE]]")
 @asking_options
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@text_or_json_option
 def command(
     place: str,
     lake: str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from footfall.cli.options import text_or_json_option
 from footfall.cli.reports.report_files import write_output
 from footfall.cli.reports.reporting import ReportRequest, contexts_option, report_options
 from footfall.errors import EXIT_FINDINGS
@@ -34,7 +35,7 @@ Examples:
 @click.option(
     "-n", "--count", type=click.IntRange(min=0), default=20, show_default=True, help="Number of functions; 0 for all."
 )
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@text_or_json_option
 @click.option("--fail", is_flag=True, help="Exit with 1 when untested code took time in the profile.")
 def command(
     request: ReportRequest,

@@ -9,6 +9,7 @@ import click
 from footfall.analyze.changes import touched_tests
 from footfall.analyze.profile.calltree import Profile
 from footfall.analyze.test_costs import LinesByTest, TestRecord, find_tests, name_of_test
+from footfall.cli.options import text_or_json_option
 from footfall.cli.reports.report_files import write_output
 from footfall.cli.reports.reporting import ReportRequest, report_options
 from footfall.cli.reports.touched import changed_test_files, changes_since, in_order, touched_files
@@ -52,7 +53,7 @@ Examples:
     " [default: HEAD]",
 )
 @click.option("-n", "--count", type=click.IntRange(min=0), default=0, help="Number of tests; 0 for all. [default: 0]")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@text_or_json_option
 @click.option("-o", "output", metavar="FILE", default="-", help="File to write; - is stdout. [default: -]")
 def command(
     request: ReportRequest,
