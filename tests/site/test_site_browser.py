@@ -210,6 +210,69 @@ def test_the_flame_graph_searches(browser, site) -> None:
     assert browser.find_element("css selector", ".found").text.startswith("0 functions")
 
 
+def test_a_match_is_gone_to(browser, tmp_path) -> None:
+    """Enter and `n` go to the next match, `b` back: the graph scrolls to it and so does the window, and what is too
+    narrow to be seen is zoomed to."""
+    page = tmp_path / "deep.html"
+    page.write_text(render_flame_file(_deep_profile(), title="deep"))
+    _open(browser, page)
+    browser.set_window_size(1280, 420)
+    try:
+        _press(browser, "f")
+        _press(browser, "wanted")
+        for key, match, depth in (
+            (_key("ENTER"), "match 1 of 2", 60),
+            (_key("ENTER"), "match 2 of 2", 30),
+            ("b", "match 1 of 2", 60),
+            ("n", "match 2 of 2", 30),
+        ):
+            if key == "b":
+                browser.execute_script("document.activeElement.blur()")
+            _press(browser, key)
+            assert match in browser.find_element("css selector", ".found").text
+            top, bottom, height = browser.execute_script(_PLACE_OF_ROW, depth)
+            assert 0 <= top < bottom <= height, key
+        assert _texts(browser, ".crumb")[-1] == "g1"  # the outermost frame in which the narrow one is seen
+        announced = browser.execute_script("return document.getElementById('announcer').textContent")
+        assert announced.startswith("wanted_narrow, /p/deep.py:200, 1.0 ms")
+    finally:
+        browser.set_window_size(1280, 900)
+
+
+_PLACE_OF_ROW = """
+const graph = document.querySelector('.flame'), box = graph.getBoundingClientRect();
+const at = box.top + 20 * (arguments[0] - 1) - graph.scrollTop;
+return [at, at + 20, Math.min(innerHeight, box.bottom)];
+"""
+
+
+def _deep_profile() -> Profile:
+    """Return a profile with a wide frame at depth 60, and at depth 30, in another branch, a narrow one."""
+    names = [f"f{depth}" for depth in range(60)] + [f"g{depth}" for depth in range(29)] + ["wanted_narrow"]
+    names[59] = "wanted_wide"
+    functions = [Function("/p/deep.py", name, 200 if name == "wanted_narrow" else 1) for name in names]
+    frames = [Frame(function, function.first_line, function.first_line, None, None) for function in functions]
+    chain = [TreeNode(node - 1, node - 1) for node in range(61)]
+    branch = [TreeNode(2 if at == 0 else 60 + at, 61 + at) for at in range(28)]
+    nodes = [TreeNode(-1, -1), *chain[1:], *branch]
+    narrow = len(nodes) - 1
+    nodes[narrow] = TreeNode(narrow - 1, len(frames) - 1)
+    costs = {(60, 0, ""): Cost(10**10, 10**10, 0, 10_000), (narrow, 0, ""): Cost(10**6, 10**6, 0, 1)}
+    return Profile(frames, nodes, [ProfiledThread(1, 1, "main")], costs, 1, 10_001, 0, 0, 1_000_000)
+
+
+def test_a_link_shows_the_frames_of_one_test_alone(browser, site) -> None:
+    """The page of tests links to a test's own frames, without those of what runs it; a test without samples is said."""
+    _open(browser, site / "tests.html")
+    browser.find_element("link text", SEND).click()
+    status = browser.find_element("css selector", "main > p.dim")
+    _until(browser, "return document.querySelector('.flame canvas')?.dataset.drawn == '2'")
+    assert status.text.startswith("70 ms in 70 samples") and "100.0% in my code" in status.text
+    _open(browser, site / "flame.html", "#test=test_none&frames=own")
+    status = browser.find_element("css selector", "main > p.dim")
+    assert status.text.startswith("No sample is of test_none: this is the whole run · 100 ms")
+
+
 def test_a_frame_opens_its_source(browser, site) -> None:
     """A click zooms, shows the lines with their shares, and the source page with them in a frame; Escape goes back."""
     _open(browser, site / "flame.html")
@@ -411,6 +474,38 @@ def test_a_difference_stands_out(browser, tmp_path) -> None:
     assert " +100 ms " in cells["Invoice.retry"]
     assert " (+0) " in cells["Invoice.total"]
     assert "compared with 100 ms before" in browser.find_element("css selector", "main > p.dim").text
+
+
+def test_a_difference_within_the_noise_is_pale(browser, tmp_path) -> None:
+    """What differs as all functions do is in brackets, and a line says how much that is; what is gone is in the table."""
+    page = tmp_path / "noise.html"
+    before, after = make_profile(tmp_path, 2000, n_others=600), make_profile(tmp_path, n_others=600)
+    for number, key in enumerate(key for key in before.costs if key[0] > 5):
+        before.costs[key] = _seconds(1.0)
+        after.costs[key] = _seconds(6.0 if number == 0 else (0.8, 1.25)[number % 2])
+    page.write_text(render_flame_file(after, title="x", before=before))
+    _open(browser, page)
+    rows = browser.execute_script(_CELLS)
+    changes = {row[0]: row[5] for row in rows}
+    assert (changes["other0"], changes["Invoice.retry"]) == ("+5.00 s", "−2.00 s")
+    others = {change for name, change in changes.items() if name.startswith("other") and name != "other0"}
+    assert others == {"(+250 ms)", "(−200 ms)"}
+    assert len(rows) == 500  # what changed least is left out
+    noise = browser.find_element("css selector", "p.noise").text
+    assert "standard errors of sampling and of the machine, which made all functions differ by" in noise
+    few = make_profile(tmp_path, 100)
+    page.write_text(render_flame_file(few, title="x", before=make_profile(tmp_path)))
+    _open(browser, page)
+    assert "too few functions to tell" in browser.find_element("css selector", "p.noise").text
+
+
+_CELLS = """
+return [...document.querySelectorAll('table.sorted tbody tr')].map((row) => [...row.cells].map((cell) => cell.innerText));
+"""
+
+
+def _seconds(number: float) -> Cost:
+    return Cost(round(number * 10**9), round(number * 10**9), 0, round(number * 1000))
 
 
 def test_dark_and_light(browser, site) -> None:

@@ -113,6 +113,8 @@ export interface FlamePayload {
   /** columns: node, thread, test, samples, CPU, wall, GIL, waiting for the GIL */
   costs: number[][];
   before: number[][];
+  /** Of two profiles, by clock: all functions' factor, the variance of one's logarithmic ratio, how much is known of it. */
+  noise: Partial<Record<string, [number, number, number]>>;
   /** what a sample is worth by clock, in µs, of this profile and of the one to compare with; 0 where it is not known */
   sampleUs: { cpu: number; wall: number; gil: number; "gil-wait"?: number }[];
   /** The order in time, from the start of each run; stepUs: the grid that spans are on, 0 where all samples are there. */

@@ -35,7 +35,11 @@ export function showTests(): void {
   const name = (row: Row) => {
     const text = h("code", {}, row[0]);
     return payload.site.hasProfile && row[3]
-      ? h("a", { href: `flame.html#test=${encodeURIComponent(row[0])}`, title: "Flame graph of this test" }, text)
+      ? h(
+          "a",
+          { href: `flame.html#test=${encodeURIComponent(row[0])}&frames=own`, title: "Flame graph of this test" },
+          text,
+        )
       : text;
   };
   const table = sortedTable<Row>(

@@ -27,6 +27,10 @@ import {
 type Coloring = "module" | "coverage" | "difference";
 const ZOOM_MS = 180;
 const MAX_HEIGHT = 640;
+/** The page's bar stays at the top of the window. */
+const BAR_HEIGHT = 60;
+/** A match is zoomed to if it is narrower, in pixels. */
+const MIN_SEEN = 4;
 /** A longer list of options is made when it is first opened. */
 const MAX_READY_OPTIONS = 200;
 const CLOCK_NAMES: Record<Clock, string> = {
@@ -44,6 +48,8 @@ export function showFlame(): void {
 class FlamePage {
   private joined: Joined;
   private ownOnly = false;
+  /** A test that a link asks for, and that has no samples. */
+  private missingTest = "";
   private readonly choice: Choice;
   private coloring: Coloring;
   private tree: Tree;
@@ -55,6 +61,9 @@ class FlamePage {
   private focused = 0;
   private zoomed = 0;
   private matches: Uint8Array | null = null;
+  /** The frames that match, the widest first, and which of them was gone to last (-1: none). */
+  private matching: number[] = [];
+  private matchAt = -1;
   private animation = 0;
   private isDrawPending = false;
   private colors: string[] = [];
@@ -67,6 +76,7 @@ class FlamePage {
   private readonly found = h("span", { class: "found", "aria-live": "polite" });
   private readonly search: HTMLInputElement;
   private readonly status = h("p", { class: "dim" });
+  private readonly noise = h("p", { class: "dim noise", hidden: true });
   private readonly beside = h("aside", { class: "beside", "aria-label": "Source of the chosen frame", hidden: true });
   private readonly split: HTMLElement;
   private readonly selects = new Map<string, HTMLSelectElement>();
@@ -76,7 +86,9 @@ class FlamePage {
 
   constructor(private readonly payload: FlamePayload) {
     const main = openPage(payload.site, [
-      { key: "f /", what: "search", action: () => this.search.focus() },
+      { key: "f /", what: "search; Enter goes to the next match", action: () => this.search.focus() },
+      { key: "n", what: "next match", action: () => this.goToMatch(1) },
+      { key: "b", what: "previous match", action: () => this.goToMatch(-1) },
       { key: "Escape", what: "zoom out, then close the source", action: () => this.leave() },
       { key: "i", what: "callers or callees first", action: () => this.invert(!this.choice.isInverted) },
       {
@@ -97,6 +109,9 @@ class FlamePage {
       placeholder: "Search functions and files (F)",
       "aria-label": "Search functions and files",
       input: () => this.searchFor(this.search.value),
+      keydown: (event: KeyboardEvent) => {
+        if (event.key === "Enter" && !event.isComposing) this.goToMatch(event.shiftKey ? -1 : 1);
+      },
     });
     const element = h("canvas", {
       tabindex: "0",
@@ -116,6 +131,7 @@ class FlamePage {
       h("h1", {}, "Flame graph"),
       this.controls(),
       this.status,
+      this.noise,
       this.split,
       this.tip,
       this.legend(),
@@ -126,11 +142,18 @@ class FlamePage {
     this.followAddress();
   }
 
-  /** A link can hold a search and a test: #q=TEXT&test=NAME. */
+  /** A link can hold a search, a test, and which frames are shown: #q=TEXT&test=NAME&frames=own. */
   private followAddress(): void {
     const wanted = new URLSearchParams(location.hash.slice(1));
-    const test = this.payload.tests.indexOf(wanted.get("test") || " ");
-    if (test >= 0) this.change({ test });
+    const name = wanted.get("test");
+    const test = this.payload.tests.indexOf(name || " ");
+    // without a sample of the test, all is shown, and that is said
+    if (name && test < 0) this.missingTest = name;
+    if (wanted.get("frames") === "own" && !this.missingTest && hasLibraries(this.payload)) {
+      this.ownOnly = true;
+      this.joined = joinLines(this.payload, true);
+    }
+    if (test >= 0 || this.ownOnly || this.missingTest) this.change({ test });
     const text = wanted.get("q");
     if (text) {
       this.search.value = text;
@@ -302,7 +325,7 @@ class FlamePage {
     this.showCrumbs();
     this.showStatus();
     this.showTable();
-    if (this.matches) this.showFound();
+    if (this.matches) this.findMatching();
   }
 
   private fit(): void {
@@ -316,6 +339,9 @@ class FlamePage {
   private showStatus(): void {
     const { payload, tree } = this;
     const parts = [
+      ...(this.missingTest && this.choice.test < 0
+        ? [`No sample is of ${this.missingTest}: this is the whole run`]
+        : []),
       tree.sum
         ? this.amount(tree.sum) +
           (tree.samples ? ` in ${tree.samples.toLocaleString("en")} ${tree.samples === 1 ? "sample" : "samples"}` : "")
@@ -333,13 +359,19 @@ class FlamePage {
     }
     if (payload.before.length) parts.push(`compared with ${this.amount(tree.sumBefore)} before`);
     this.status.textContent = parts.join(" · ");
+    this.noise.hidden = !payload.before.length;
+    if (payload.before.length) this.noise.textContent = noiseText(tree);
   }
 
   private showTable(): void {
     const { payload, tree } = this;
     const all = tree.sum || 1;
     const rows = functionTimes(this.sums, payload.functions.length);
-    rows.sort((a, b) => b.self - a.self);
+    // those beyond the greatest are left out: of a comparison, what changed least, not what is gone now
+    if (payload.before.length) {
+      const rank = (row: (typeof rows)[0]) => this.rankOfChange(row.total, row.before);
+      rows.sort((a, b) => rank(b) - rank(a));
+    } else rows.sort((a, b) => b.self - a.self);
     const name = (func: number) => payload.functions[func][1];
     const place = (func: number) => placeText(payload.files[payload.functions[func][0]][0], payload.functions[func][2]);
     const table = sortedTable(
@@ -458,8 +490,16 @@ class FlamePage {
           ? matches[tree.func[node]] === 0
           : isWaiting && tree.func[node] >= 0 && tree.total[node] < 0.1 * tree.width[node],
       hovered: this.hovered,
-      focused: document.activeElement === this.canvas.element ? this.focused : 0,
+      focused: this.isMarked() ? this.focused : 0,
     };
+  }
+
+  /** Whether the focused frame is outlined: where the keys act on it, or a match was gone to. */
+  private isMarked(): boolean {
+    return (
+      document.activeElement === this.canvas.element ||
+      (this.matchAt >= 0 && this.focused === this.matching[this.matchAt])
+    );
   }
 
   private nameOf(node: number): string {
@@ -673,19 +713,19 @@ class FlamePage {
 
   private focus(node: number): void {
     this.focused = node;
-    const y = (this.tree.depth[node] - 1) * ROW;
-    if (y < this.scroller.scrollTop) this.scroller.scrollTop = y;
-    else if (y + ROW > this.scroller.scrollTop + this.scroller.clientHeight) {
-      this.scroller.scrollTop = y + ROW - this.scroller.clientHeight;
-    }
+    this.reveal(node);
     const begins = this.tree.start[node];
     if (begins + this.tree.width[node] <= this.view.from || begins >= this.view.to) this.zoomTo(this.tree.parent[node]);
+    this.tell(node);
+    this.draw();
+  }
+
+  private tell(node: number): void {
     announce(
       this.describe(node)
         .filter((text) => text)
         .join(", "),
     );
-    this.draw();
   }
 
   private choose(node: number): void {
@@ -757,6 +797,8 @@ class FlamePage {
     const { payload } = this;
     if (!text) {
       this.matches = null;
+      this.matching = [];
+      this.matchAt = -1;
       this.found.textContent = "";
       this.draw();
       return;
@@ -765,27 +807,89 @@ class FlamePage {
     this.matches = Uint8Array.from(payload.functions, ([file, name]) =>
       isMatch(name) || isMatch(payload.files[file][0]) ? 1 : 0,
     );
-    this.showFound();
-    this.scrollToMatch();
+    this.findMatching();
+    if (this.matching.length) this.reveal(this.matching[0], this.search.getBoundingClientRect().top - BAR_HEIGHT);
     this.draw();
   }
 
-  /** Bring the widest match into view. */
-  private scrollToMatch(): void {
-    const { tree } = this;
-    let widest = 0;
+  /** Frames of the shown tree that match, the widest first. */
+  private findMatching(): void {
+    const { tree, matches } = this;
+    this.matching = [];
+    this.matchAt = -1;
     for (let node = 1; node < tree.func.length; node++) {
-      if (this.matches?.[tree.func[node]] && tree.width[node] > (widest ? tree.width[widest] : 0)) widest = node;
+      if (matches?.[tree.func[node]] && tree.width[node] > 0) this.matching.push(node);
     }
-    if (widest) this.scroller.scrollTop = (tree.depth[widest] - 1) * ROW - this.scroller.clientHeight / 2;
+    this.matching.sort((a, b) => tree.width[b] - tree.width[a] || a - b);
+    this.showFound();
+  }
+
+  /** Go to the next match, or with -1 the previous one, in turn. */
+  private goToMatch(step: 1 | -1): void {
+    const n = this.matching.length;
+    if (n === 0) {
+      announce(this.search.value ? "Nothing matches" : "There is no search");
+      return;
+    }
+    this.matchAt = this.matchAt < 0 ? (step > 0 ? 0 : n - 1) : (this.matchAt + step + n) % n;
+    const node = this.matching[this.matchAt];
+    this.focused = node;
+    this.zoomToSee(node);
+    this.reveal(node);
+    this.showFound();
+    this.tell(node);
+    this.draw();
+  }
+
+  /** Zoom, if a frame is out of view or too narrow to be seen, to the outermost frame that shows it. */
+  private zoomToSee(node: number): void {
+    const { tree, view } = this;
+    const pixels = this.scroller.clientWidth || 900;
+    const begins = tree.start[node];
+    const isInView = begins + tree.width[node] > view.from && begins < view.to;
+    if (isInView && tree.width[node] * pixels >= MIN_SEEN * (view.to - view.from)) return;
+    let around = tree.parent[node];
+    while (around > 0 && tree.width[node] * pixels >= MIN_SEEN * tree.width[tree.parent[around]]) {
+      around = tree.parent[around];
+    }
+    this.zoomTo(around);
+  }
+
+  /** Scroll to a frame: the graph in itself, then the window, which may be lower, down by `most` pixels at most. */
+  private reveal(node: number, most = Infinity): void {
+    const y = (this.tree.depth[node] - 1) * ROW;
+    const { scroller } = this;
+    if (y < scroller.scrollTop || y + ROW > scroller.scrollTop + scroller.clientHeight) {
+      scroller.scrollTop = y - scroller.clientHeight / 2;
+    }
+    const top = scroller.getBoundingClientRect().top + y - scroller.scrollTop;
+    const below = top + 2 * ROW - innerHeight;
+    if (below > 0) scrollBy(0, Math.max(0, Math.min(below, most)));
+    else if (top < BAR_HEIGHT) scrollBy(0, top - BAR_HEIGHT);
   }
 
   private showFound(): void {
     const matches = this.matches as Uint8Array;
     const n = matches.reduce((sum, each) => sum + each, 0);
     const share = matchedTime(this.tree, matches) / (this.tree.sum || 1);
-    this.found.textContent = `${n} ${n === 1 ? "function" : "functions"}, ${this.shareText(share)} of all`;
+    const at = this.matchAt >= 0 ? `, match ${this.matchAt + 1} of ${this.matching.length}` : "";
+    this.found.textContent = `${n} ${n === 1 ? "function" : "functions"}, ${this.shareText(share)} of all${at}`;
   }
+}
+
+/** What counts as noise in a comparison. */
+function noiseText({ chance, samples, samplesBefore }: Tree): string {
+  if (!samples || !samplesBefore) {
+    return "How many samples these times are of is not known, so nothing tells a change from noise: no frame is coloured.";
+  }
+  const { errors, factor, variance, information } = chance;
+  const start = `Pale or in brackets: a difference that may be noise. Noise is ${errors.toFixed(1)} standard errors of sampling and of the machine`;
+  if (!information) {
+    const most = Math.exp(errors * Math.sqrt(variance)).toFixed(1);
+    return `${start}: with too few functions to tell what the machine changes, that is up to ${most} times as much or as little.`;
+  }
+  const all = `${factor < 1 ? "−" : "+"}${percent(Math.abs(factor - 1))}`;
+  return `${start}, which made all functions differ by ${all}, and each by ±${percent(Math.sqrt(variance))}.`;
 }
 
 /** Whether there is something to tell apart from the project's own frames. */

@@ -271,6 +271,7 @@ function finish(boxes: Boxes, sums: Tree): Tree {
     joined,
     samples: sums.samples,
     samplesBefore: sums.samplesBefore,
+    chance: sums.chance,
     unit: sums.unit,
     unitBefore: sums.unitBefore,
     sum: sums.sum,

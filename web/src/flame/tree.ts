@@ -18,6 +18,25 @@ export interface Choice {
   order: "heaviest" | "name" | "time";
 }
 
+export interface Chance {
+  /** A change is one of at least so many standard errors. */
+  errors: number;
+  /** All functions take so many times as long; the variance of a function's logarithmic ratio around that. */
+  factor: number;
+  variance: number;
+  /** How much is known of the variance; 0: it is presumed. */
+  information: number;
+}
+
+/** Presumed where too few functions tell: some 25 % either way. */
+const PRESUMED_VARIANCE = 0.0625;
+/** With fewer samples, standard errors say little. */
+const MIN_SAMPLES = 6;
+const MIN_ERRORS = 3;
+const MAX_ERRORS = 10;
+/** How probable it may be that any frame is coloured when nothing has changed. */
+const CHANCE = 0.01;
+
 export interface Tree {
   /** Node 0 is the root; parents come first. */
   parent: Int32Array;
@@ -40,6 +59,8 @@ export interface Tree {
   /** What equal samples of the same error would stand for. */
   unit: number;
   unitBefore: number;
+  /** What differs between two runs when nothing has changed. */
+  chance: Chance;
   /** All time of the choice, also of frames that are not shown. */
   sum: number;
   /** The same of the profile to compare with. */
@@ -139,7 +160,23 @@ export function buildTree(payload: FlamePayload, joined: Joined, choice: Choice)
   const sumBefore = before.reduce((total, each) => total + each, 0);
   const units = [sum / (samples || 1), sumBefore / (samplesBefore || 1)];
   const [unit, unitBefore] = units.map((mean, i) => Math.max(mean, sampleUs(payload, choice.clock, i)));
-  return { ...finish(payload, shown, choice.order), samples, samplesBefore, unit, unitBefore, sum, sumBefore };
+  const tree = finish(payload, shown, choice.order);
+  const least = MIN_SAMPLES * Math.max(unit, unitBefore);
+  let compared = 0;
+  for (let i = 1; i < tree.total.length; i++) if (Math.max(tree.total[i], tree.totalBefore[i]) >= least) compared++;
+  const [factor, variance, information] = payload.noise[choice.clock] ?? [1, 0, 0];
+  const chance = information
+    ? { factor, variance, information, errors: errorsOf(compared) }
+    : { factor: 1, variance: PRESUMED_VARIANCE, information: 0, errors: errorsOf(compared) };
+  return { ...tree, chance, samples, samplesBefore, unit, unitBefore, sum, sumBefore };
+}
+
+/** How many standard errors none of so many frames exceeds by chance (Bonferroni's correction). */
+function errorsOf(compared: number): number {
+  const tail = (x: number) => (Math.sqrt(2 / Math.PI) * Math.exp((-x * x) / 2)) / x; // of the normal distribution, at most
+  let errors = MIN_ERRORS;
+  while (compared * tail(errors) > CHANCE && errors < MAX_ERRORS) errors += 0.01;
+  return errors;
 }
 
 function sampleUs(payload: FlamePayload, clock: Clock, i: number): number {
@@ -179,7 +216,7 @@ function finish(
   payload: FlamePayload,
   nodes: Nodes,
   order: Choice["order"],
-): Omit<Tree, "samples" | "samplesBefore" | "unit" | "unitBefore" | "sum" | "sumBefore"> {
+): Omit<Tree, "chance" | "samples" | "samplesBefore" | "unit" | "unitBefore" | "sum" | "sumBefore"> {
   const n = nodes.parent.length;
   const parent = Int32Array.from(nodes.parent);
   const func = Int32Array.from(nodes.func);
@@ -329,9 +366,27 @@ function isWithin(payload: FlamePayload, node: number, func: number): boolean {
   return false;
 }
 
-/** By how much a node's time changed, and whether that is more than chance: beyond two standard errors of both counts. */
-export function changeOf(tree: Tree, after: number, before: number): { time: number; share: number; isSure: boolean } {
-  const error = Math.sqrt(after * tree.unit + before * tree.unitBefore);
-  const time = after - before;
-  return { time, share: after / (tree.sum || 1) - before / (tree.sumBefore || 1), isSure: Math.abs(time) > 2 * error };
+/** By how much a node's time changed, and whether that is more than the noise of sampling and of the machine. */
+export function changeOf(tree: Tree, after: number, before: number): { time: number; isSure: boolean } {
+  const { errors, factor, variance, information } = tree.chance;
+  const sample = Math.max(tree.unit, tree.unitBefore);
+  const expected = [before, before * factor];
+  const beyond = Math.max(Math.min(...expected) - after, after - Math.max(...expected));
+  const mean = logarithmicMean(Math.max(before, sample), Math.max(after, sample));
+  const all = (after * tree.unit + before * tree.unitBefore) / mean ** 2 + variance;
+  const error = mean * Math.sqrt(all) * enlargement(all ** 2 * information, errors);
+  return { time: after - before, isSure: beyond > errors * error && beyond >= MIN_SAMPLES * sample };
+}
+
+/** By this mean the difference of two times is the logarithm of their ratio. */
+function logarithmicMean(one: number, other: number): number {
+  const logarithm = Math.log(other / one);
+  return Math.abs(logarithm) > 1e-6 ? (other - one) / logarithm : one;
+}
+
+/** What to multiply a standard error with that is itself an estimate: Student's distribution, by Wallace's approximation. */
+function enlargement(freedom: number, errors: number): number {
+  if (!freedom) return 1;
+  const exponent = ((errors * (8 * freedom + 3)) / (8 * freedom + 1)) ** 2 / freedom;
+  return Math.sqrt(freedom * Math.expm1(Math.min(exponent, 50))) / errors;
 }

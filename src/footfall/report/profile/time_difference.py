@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from footfall.analyze.profile.calltree import Origin, Profile, times_of_functions
+from footfall.analyze.profile.calltree import Cost, Origin, Profile, times_of_functions
 from footfall.analyze.profile.changes.time_changes import averaged, changed_times
 from footfall.analyze.profile.clocks import Clock, default_clock, known_clocks, reader, sampled_ns
 from footfall.errors import FootfallError
 from footfall.report.coverage.difference import TimeDifference
 from footfall.report.times import function_times, need_clock
 
-__all__ = ["compare_times", "need_errors"]
+__all__ = ["compare_times", "need_errors", "noise_by_clock"]
+
+_COMPARED = (Clock.CPU, Clock.WALL, Clock.GIL, Clock.SAMPLES)
 
 
 def compare_times(
@@ -36,6 +38,23 @@ def compare_times(
         sum(sampled_ns(profile, read) for profile in side) // (1000 * len(side)) for side in (before, now)
     )
     return TimeDifference(clock, was_us, now_us, changes, found.noise, found.n_errors)
+
+
+def noise_by_clock(before: Profile, now: Profile) -> dict[Clock, tuple[float, float, float]]:
+    """Return by clock what `changed_times` finds the machine to change: factor, variance, information (0: unknown)."""
+    was, is_now = times_of_functions(before), times_of_functions(now)
+    found: dict[Clock, tuple[float, float, float]] = {}
+    known = known_clocks(before) & known_clocks(now)
+    for clock in filter(known.__contains__, _COMPARED):
+        read = _samples_as_ns if clock is Clock.SAMPLES else reader(clock)
+        noise = changed_times(function_times(before, was, read, {}), function_times(now, is_now, read, {})).noise
+        found[clock] = noise.factor, noise.variance, noise.information
+    return found
+
+
+def _samples_as_ns(cost: Cost) -> int:
+    """Return the samples of a cost as if each were a microsecond."""
+    return 1000 * cost.samples
 
 
 def need_errors(name: str, origin: Origin) -> None:

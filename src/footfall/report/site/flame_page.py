@@ -15,6 +15,7 @@ from typing import Any
 from footfall.analyze.profile.calltree import Function, Profile, ProfiledThread
 from footfall.analyze.profile.clocks import Clock, known_clocks, reader, sum_of_squares
 from footfall.analyze.test_costs import name_of_test
+from footfall.report.profile.time_difference import noise_by_clock
 
 __all__ = ["flame_items", "flame_payload", "thread_title"]
 
@@ -217,6 +218,7 @@ def flame_items(
     yield "tests", list(tests)
     yield "costs", costs
     yield "before", old
+    yield "noise", {} if before is None else noise_by_clock(before, profile)
     yield "sampleUs", [_sample_us(each) for each in (profile, before) if each is not None]
     yield "timeline", timeline
     yield "clocks", [clock for clock in Clock if all(clock in known_clocks(each) for each in profiles)]
