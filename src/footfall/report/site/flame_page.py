@@ -15,7 +15,6 @@ from typing import Any
 from footfall.analyze.profile.calltree import Function, Profile, ProfiledThread
 from footfall.analyze.profile.clocks import Clock, known_clocks, reader, sum_of_squares
 from footfall.analyze.test_costs import name_of_test
-from footfall.report.profile.time_difference import noise_by_clock
 
 __all__ = ["flame_items", "flame_payload", "thread_title"]
 
@@ -218,7 +217,7 @@ def flame_items(
     yield "tests", list(tests)
     yield "costs", costs
     yield "before", old
-    yield "noise", {} if before is None else noise_by_clock(before, profile)
+    yield "noise", _noise(before, profile)
     yield "sampleUs", [_sample_us(each) for each in (profile, before) if each is not None]
     yield "timeline", timeline
     yield "clocks", [clock for clock in Clock if all(clock in known_clocks(each) for each in profiles)]
@@ -226,6 +225,14 @@ def flame_items(
     yield "samples", profile.n_samples
     yield "dropped", profile.n_dropped
     yield "processes", profile.n_processes
+
+
+def _noise(before: Profile | None, profile: Profile) -> Mapping[Clock, tuple[float, float, float]]:
+    if before is None:
+        return {}
+    from footfall.report.profile.time_difference import noise_by_clock  # loads eight modules, for comparisons alone
+
+    return noise_by_clock(before, profile)
 
 
 def _sample_us(profile: Profile) -> dict[Clock, float]:
