@@ -226,3 +226,32 @@ def test_signals_while_files_are_compiled(measured: Measured) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
     if not measured.engine.is_pure:
         measured.check_marks()
+
+
+@each_engine
+def test_signals_while_a_program_is_started(measured: Measured) -> None:
+    """What a signal handler raises while footfall looks at a program to be started reaches the program."""
+    done = measured.run(
+        """
+        import signal, subprocess, sys
+        class Alarm(TimeoutError):
+            pass
+        raised = caught = 0
+        def on_signal(signum, frame):
+            global raised
+            raised += 1
+            raise Alarm
+        signal.signal(signal.SIGUSR1, on_signal)
+        def hook(event, args):
+            if event == "open" and args[0] == "/bin/true":  # only footfall opens it
+                signal.raise_signal(signal.SIGUSR1)
+        sys.addaudithook(hook)
+        for number in range(3):
+            try:
+                subprocess.call(["/bin/true"], env={})
+            except Alarm:
+                caught += 1
+        print(raised, raised == caught)
+        """
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "3 True\n", "")

@@ -51,6 +51,9 @@ def switch(label: str) -> None:
     try:
         _switch(label)
     except Exception as error:  # any failure of ours must leave the program as it is
+        from footfall.observe.interruptions import pass_on  # rarely needed
+
+        pass_on(error)
         if not _has_failed:
             _has_failed = True
             report("engine-failed", "a context was not switched to: " + repr(error) + ".", "Please report it.")

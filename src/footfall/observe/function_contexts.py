@@ -78,7 +78,10 @@ def labels_of(names_tests: bool, file_tracers: "FileTracers | None") -> "LabelOf
         if names_tests:
             try:
                 label = label_of_frame(frame)
-            except Exception:  # the program's attributes may raise anything
+            except Exception as error:  # the program's attributes may raise anything
+                from footfall.observe.interruptions import pass_on  # rarely needed
+
+                pass_on(error)
                 label = None
         if label is None and file_tracers is not None and contexts.label() != UNCOVERED_CONTEXT:
             label = file_tracers.context_of(frame)

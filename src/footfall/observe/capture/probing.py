@@ -13,6 +13,7 @@ from footfall.observe.engines import import_hooks
 from footfall.observe.engines.probes import Probes
 from footfall.observe.engines.recoding import Recoded, add_probes, is_alive
 from footfall.observe.engines.traced_files import TracedFiles
+from footfall.observe.interruptions import pass_on
 from footfall.own_builtins import keep_builtins
 from footfall.probes.forms import read_header
 from footfall.probes.mode import BRANCHES
@@ -267,7 +268,8 @@ class _CaptureProbes(Probes):
             return
         try:
             source = read_source(path)
-        except OSError:
+        except OSError as error:
+            pass_on(error)
             return
         if digest_source(source) == read[2]:
             self.texts[read[2]] = source

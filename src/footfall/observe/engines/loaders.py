@@ -13,6 +13,7 @@ import posix
 import sys
 from _thread import get_ident
 
+from footfall.observe.interruptions import pass_on
 from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
@@ -51,14 +52,16 @@ class PlainLoaders:
             is_plain = (kind.get_data, kind.path_stats, kind.source_to_code) == self._own
             is_plain = is_plain and builtins.compile is self._compile and _OVERRIDES.isdisjoint(loader.__dict__)
             return is_plain and not self._takes_bytecode_unseen(filename)
-        except Exception:  # a loader may be any object
+        except Exception as error:  # a loader may be any object
+            pass_on(error)
             return False
 
     def _takes_bytecode_unseen(self, filename: str) -> bool:
         """Return whether the source file has bytecode that is used without checking the source (PEP 552)."""
         try:
             file = posix.open(self._external.cache_from_source(filename), posix.O_RDONLY)
-        except (OSError, NotImplementedError):
+        except (OSError, NotImplementedError) as error:
+            pass_on(error)
             return False
         try:
             head = posix.read(file, 8)

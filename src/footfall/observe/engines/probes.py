@@ -227,7 +227,8 @@ class Probes:
             return found
         try:
             text = read_source(path)
-        except OSError:
+        except OSError as error:
+            pass_on(error)
             self._report_missing(path)
             return False
         if not _is_python(path):
@@ -248,7 +249,8 @@ class Probes:
         texts = self._compilations.begin(filename)
         try:
             load_text()
-        except Exception:  # the loader's error: the program ran without this call
+        except Exception as error:  # the loader's error: the program ran without this call
+            pass_on(error)
             texts.clear()
         finally:
             self._compilations.end()

@@ -1,5 +1,6 @@
 """Wrappers of built-in functions, in Python: on PyPy hidden from tracebacks and from `sys._getframe`."""
 
+from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.pure.hidden import hidden_applevel
 from footfall.own_builtins import keep_builtins
 
@@ -46,8 +47,8 @@ def wrap(
 ) -> "Callable[..., Any]":
     """Return a wrapper that changes its arguments by `change(args, named)` and calls `after(args)` at its end.
 
-    `change` may also give (result,) instead of a call, or `finish`, as for CPython's `children_wrap`. An Exception in
-    those is ours and is dropped; others (KeyboardInterrupt) come from the program's signal handlers.
+    `change` may also give (result,) instead of a call, or `finish`, as for CPython's `children_wrap`. Signals
+    wait while those run. An Exception in them is ours and is dropped, unless a signal handler of the program raised it.
     """
 
     @hidden_applevel
@@ -55,8 +56,10 @@ def wrap(
         answer = None
         if change is not None:
             try:
-                answer = change(args, named)
-            except Exception:  # the original rejects arguments that it does not understand
+                with Undisturbed():
+                    answer = change(args, named)
+            except Exception as error:  # the original rejects arguments that it does not understand
+                pass_on(error)
                 answer = None
         if answer is None:
             result = plain(*args, **named)
@@ -68,9 +71,10 @@ def wrap(
             result = plain(*answer[0], **answer[1])
         if after is not None:
             try:
-                after(args)
-            except Exception:  # as above
-                pass
+                with Undisturbed():
+                    after(args)
+            except Exception as error:  # as above
+                pass_on(error)
         return result
 
     return dress(look_alike, plain)  # type: ignore[no-any-return]

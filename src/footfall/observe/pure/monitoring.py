@@ -165,11 +165,13 @@ class PureMonitoring:
             self._follow_debugger(code.co_qualname == _DEBUGGER_ASKS)
             return None  # it will be called again
         try:
-            if path is _UNKNOWN:
-                with Undisturbed():
+            if path is None or id(code) in self._measured:
+                return self._disable
+            with Undisturbed():
+                if path is _UNKNOWN:
                     path = self._decisions[code.co_filename] = self._decide(code.co_filename)
-            if path is not None and id(code) not in self._measured:
-                self._register(code, path)  # type: ignore[arg-type]
+                if path is not None:
+                    self._register(code, path)  # type: ignore[arg-type]
         except RecursionError:
             return None  # decided again with more room
         except Exception as error:
@@ -183,8 +185,8 @@ class PureMonitoring:
         ends = find_except_star_ends(code, bytecode) if self._with_branches else None
         measured = _Measured(code, ends, find_first_traced(bytecode))
         if self._record(measured, bytecode, path):
-            self._measured[id(code)] = measured
             sys.monitoring.set_local_events(self._tool_id, code, self._local)
+            self._measured[id(code)] = measured
 
     def _record(self, measured: _Measured, bytecode: bytes, path: str) -> bool:
         """Give a code object its places in this process's record. Return False if recording is off."""
@@ -204,7 +206,10 @@ class PureMonitoring:
             return False
         try:
             path = self._decisions.get(measured.code.co_filename)
-            return path is not None and self._record(measured, measured.code.co_code, path)
+            if path is None:
+                return False
+            with Undisturbed():
+                return self._record(measured, measured.code.co_code, path)
         except RecursionError:
             return False
         except Exception as error:

@@ -41,6 +41,7 @@ from footfall.formats import (
     TRACE_IS_FINAL,
 )
 from footfall.model import ENGINE_PROBES
+from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.pure.segments import SegmentLog, sized
 from footfall.own_builtins import keep_builtins
 from footfall.probes.forms import read_header
@@ -93,7 +94,7 @@ class PureRecorder:
         self._file_ids: dict[str, int] = {}
         self._context_ids: dict[str, int] = {"": 0}
         self._n_probes_entries = 0
-        self._n_codes = 0
+        self._n_files = self._n_codes = 0
         self.is_off = False
         for n in range(MAX_RECORDS_PER_PID):
             try:
@@ -154,7 +155,7 @@ class PureRecorder:
 
     def switch_context(self, label: str) -> None:
         """Put everything that runs from now on into the context."""
-        with self._lock:
+        with Undisturbed(), self._lock:
             if label != self.label:
                 for flush in self._flushers:
                     flush(self.context_id)
@@ -307,11 +308,12 @@ class PureRecorder:
         with self._lock:
             file_id = self._file_ids.get(path)
             if file_id is None:
-                file_id = self._file_ids[path] = len(self._file_ids) + 1
+                file_id = self._n_files = self._n_files + 1
                 head = bytearray(8)
                 pack_into("<2I", head, 0, file_id, 1)
                 entry = bytes(head) + sized(os.fsencode(path)) + sized(os.fsencode(absolute_path))
                 self._append(RECORD_FILE, entry)
+                self._file_ids[path] = file_id
             return None if self.is_off else file_id
 
     def _append(self, kind: int, payload: "bytes | bytearray") -> "tuple[mmap.mmap, int] | None":
@@ -323,6 +325,7 @@ class PureRecorder:
             try:
                 return log.append(kind, payload)
             except OSError as error:
+                pass_on(error)  # a TimeoutError is one
                 self._stop(error, log.first_segment)
                 return None
 

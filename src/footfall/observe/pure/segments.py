@@ -1,8 +1,9 @@
 """A log of entries in mapped segments, without the C core: the container of record files and sample logs
 (docs/formats.md). With the core it is native/record/maplog.c.
 
-The mapping is the file, so what was stored survives any death of the process. A signal handler may interrupt an append:
-a place is reserved before anything is done with it. Callers that several threads may enter have a lock of their own.
+The mapping is the file, so what was stored survives any death of the process. A signal handler may interrupt an append,
+and raise: a place is reserved before anything is done with it, and one that stays empty is marked as such: readers
+stop at an entry without a kind. Callers that several threads may enter have a lock of their own.
 """
 
 import mmap
@@ -12,6 +13,7 @@ import sys
 from _struct import pack_into
 
 from footfall.formats import ENTRY_HEAD_BYTES, ENTRY_PADDING, FIRST_SEGMENT_BYTES, SEGMENT_BYTES
+from footfall.observe.interruptions import Undisturbed
 from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
@@ -50,15 +52,20 @@ class SegmentLog:
         self._used = at + needed
         assert segment is not None
         start = at + ENTRY_HEAD_BYTES
-        segment[start : start + len(payload)] = bytes(payload)
-        pack_into("<I", segment, at + 4, len(payload))
-        pack_into("<I", segment, at, kind)
+        try:
+            segment[start : start + len(payload)] = bytes(payload)
+            pack_into("<I", segment, at + 4, len(payload))
+            pack_into("<I", segment, at, kind)
+        except BaseException:
+            pack_into("<2I", segment, at, ENTRY_PADDING, needed - ENTRY_HEAD_BYTES)
+            raise
         return segment, start
 
     def reserve(self, n_bytes: int) -> None:
         """Have room for that much without a call of the system. Raises OSError."""
         if self._segment is None or self._used + n_bytes > len(self._segment):
-            self._map_more(self._growth_bytes(n_bytes))
+            with Undisturbed():
+                self._map_more(self._growth_bytes(n_bytes))
 
     def flush(self) -> None:
         """Let readers of the file see what was stored until now, also where a mapping is a copy."""
@@ -89,9 +96,7 @@ class SegmentLog:
             self.first_segment = segment
         if _MAPS_COPIES:
             self._copies.append(segment)
-        self._segment = segment
-        self.file_bytes += size
-        self._used = 0
+        self._segment, self._used, self.file_bytes = segment, 0, self.file_bytes + size
 
 
 def fill_file(descriptor: int, start: int, size: int) -> None:
