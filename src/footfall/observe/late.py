@@ -250,10 +250,10 @@ def _stop_in_core() -> str | None:
     from footfall import _core
 
     function_contexts.stop()
+    _core.settrace_stop()  # first: another thread would go on to enable events of code that it runs
     late_probes = sys.modules.get("footfall.observe.engines.late_probes")
     if late_probes is not None and late_probes.LateProbes.current is not None:
         late_probes.LateProbes.current.stop()
-    _core.settrace_stop()
     _core.probes_record(None)
     if HAS_MONITORING:
         _free_tools()

@@ -564,6 +564,33 @@ def test_only_code_that_cannot_have_probes_has_events(program) -> None:
     assert {5, 16, 18, 20} <= lines and 22 not in lines
 
 
+@pytest.mark.skipif(IS_CPYTHON, reason="as above")
+def test_modules_imported_later_have_probes_on_pypy(program) -> None:
+    """They are compiled with probes, so that the JIT compiles them: in each measurement, in other threads, as before."""
+    for name in ("later", "last"):
+        (program.work / f"{name}.py").write_text("def total(n):\n    if n:\n        return 1\n    return 2\n")
+    done = program.run(
+        """
+        import sys, threading, footfall, library
+        footfall.start()
+        from footfall.observe.pypy.late_probes import LateProbes
+        import later
+        later.total(0)
+        footfall.stop("one")
+        footfall.start()
+        thread = threading.Thread(target=__import__, args=("last",))
+        thread.start(), thread.join()
+        later.total(1), sys.modules["last"].total(1)
+        footfall.stop("two")
+        print([LateProbes.current.records(each.total.__code__) for each in (later, sys.modules["last"])])
+        """
+    )
+    assert (done.returncode, done.stdout) == (0, "[True, True]\n"), done.stderr
+    assert program.library("one", "later.py").lines == {1, 2, 4}
+    assert program.library("two", "later.py").lines == {1, 2, 3}
+    assert program.library("two", "last.py").lines == {1, 2, 3}
+
+
 def test_a_module_imported_later_is_seen_not_inferred(program) -> None:
     """What is imported during the measurement is measured as ever, and nothing is said to be inferred."""
     done = program.run("import footfall\nfootfall.start()\nimport library\nfootfall.stop()\n")

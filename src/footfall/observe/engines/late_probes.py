@@ -10,13 +10,10 @@ import sys
 
 from footfall import _core
 from footfall.observe.engines import cpython_hooks as hooks
-from footfall.observe.engines import import_hooks
-from footfall.observe.engines.probes import Probes
+from footfall.observe.engines.late_modules import LateModules
 from footfall.observe.engines.recoding import add_probes
-from footfall.observe.engines.traced_files import TracedFiles
 from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.own_builtins import keep_builtins
-from footfall.settings import Settings
 
 keep_builtins(globals())
 
@@ -28,30 +25,23 @@ if TYPE_CHECKING:
 
     from footfall.observe.engines.probes import Where
     from footfall.observe.scope import Scope
+    from footfall.settings import Settings
 
 __all__ = ["TOOL_NAME", "LateProbes"]
 
 TOOL_NAME = "footfall-late"
 
 
-class LateProbes(Probes):
-    """The hooks on loading and compiling, which stay when a measurement has ended and then do nothing."""
+class LateProbes(LateModules):
+    """What records while a measurement runs."""
 
     current: "LateProbes | None" = None
     """The process's only one, once there is one."""
 
     def __init__(self) -> None:
-        # Always with branches, as settings are by default: a later measurement may want them.
-        self._current_scope = _CurrentScope()
         self._tool_id = -1
         self._watched: list[ReferenceType[CodeType]] = []
-        settings = Settings("")
-        scope: Any = self._current_scope
-        super().__init__(settings, scope, _arm_in_scope, hooks.call_with_room, TracedFiles(True))
-        if not _has_capture_hooks():  # else later modules have probes if they are in a scope of captures
-            Probes.running = self
-            hooks.hook_compile(self)
-            import_hooks.hook_imports(self, settings.cache_dir, hooks.unseen, hooks.look_alike)
+        super().__init__(_arm_in_scope, hooks)
 
     @classmethod
     def started(cls, settings: "Settings", scope: "Scope", tool_id: int) -> None:
@@ -62,7 +52,7 @@ class LateProbes(Probes):
 
     def start(self, settings: "Settings", scope: "Scope", tool_id: int) -> None:
         """See `started`."""
-        self._current_scope.scope = scope
+        self.current_scope.scope = scope
         self._tool_id = tool_id
         _core.probes_record(scope.decide)
         _core.settrace_start(scope.decide, settings.branch, False, None, True)
@@ -88,7 +78,7 @@ class LateProbes(Probes):
 
     def stop(self) -> None:
         """Record nothing more. The tool's id is free afterwards."""
-        self._current_scope.scope = None
+        self.current_scope.scope = None
         monitoring = sys.monitoring
         if self._tool_id >= 0 and monitoring.get_tool(self._tool_id) == TOOL_NAME:
             for reference in self._watched:
@@ -97,13 +87,6 @@ class LateProbes(Probes):
                     monitoring.set_local_events(self._tool_id, code, 0)
         self._watched = []
         self._tool_id = -1
-
-    def keep_text(self, text: "str | bytes") -> None:
-        """Return None: code of a text that is not the file's is left to the tool."""
-
-    def failed(self, path: str, error: BaseException) -> None:
-        """Handle a module that has no probes because of us: the tool sees it."""
-        pass_on(error)
 
     def _start_tool(self) -> "Any":
         """Look at all code that begins or resumes; return what does so for the code of a running frame."""
@@ -119,38 +102,6 @@ class LateProbes(Probes):
         monitoring.set_events(self._tool_id, everywhere)
         monitoring.restart_events()  # places that an earlier measurement has seen
         return watch
-
-    def _trace(self, filename: str, path: str) -> None:
-        """Do nothing: the tool sees code that can't have probes."""
-
-    def _trace_for_room(self, filename: str, path: str) -> None:
-        """As `_trace`."""
-
-    def _report_code(self, path: str, what: str) -> None:
-        """As `_trace`."""
-
-    def _report_missing(self, path: str) -> None:
-        """As `_trace`."""
-
-
-class _CurrentScope:
-    """The scope of the measurement that runs; nothing is in it when there is none."""
-
-    def __init__(self) -> None:
-        self.scope: Scope | None = None
-
-    def decide(self, filename: str, module_name: str | None = None, namespace: "Any" = None) -> str | None:
-        """As `Scope.decide`."""
-        return None if self.scope is None else self.scope.decide(filename, module_name, namespace)
-
-    def decide_before_run(self, filename: str) -> "tuple[str | None, bool]":
-        """As `Scope.decide_before_run`."""
-        return (None, True) if self.scope is None else self.scope.decide_before_run(filename)
-
-
-def _has_capture_hooks() -> bool:
-    probing = sys.modules.get("footfall.observe.capture.probing")
-    return probing is not None and probing.ProbeSeries._probes is not None
 
 
 def _running_code(scope: "Scope") -> "list[CodeType]":

@@ -46,6 +46,7 @@ __all__ = [
     "note_armed",
     "recode",
     "unseen",
+    "with_captures",
 ]
 
 _FFI = FFI()
@@ -81,7 +82,7 @@ def arm_function(settings: "Settings") -> "Arm":
                     events = areas.events_of(code.co_filename, where, constant, header[1])
                     known[key] = (events, Comparable(events, constant))
                     note_armed(events, constant, code.co_filename)
-                return _with_captures(with_events(code, *known[key]))
+                return with_captures(with_events(code, *known[key]))
         return code
 
     return arm
@@ -152,7 +153,7 @@ def _exchanged(code: "CodeType", events: "Any", comparable: Comparable) -> "Code
     return code.replace(co_consts=tuple(constants))
 
 
-def _with_captures(code: "CodeType") -> "CodeType":
+def with_captures(code: "CodeType") -> "CodeType":
     """Return code that captures see as well, once there are any."""
     captures = sys.modules.get("footfall.observe.pypy.captures")  # not imported here: hardly any program has captures
     return code if captures is None else captures.with_captures(code) or code

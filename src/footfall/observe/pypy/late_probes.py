@@ -1,10 +1,11 @@
 """Probes for a start in a running program on PyPy, where the JIT makes them nearly free and tracing costs fifty times.
 
-Functions that exist get the code of the same text with probes (engines/recoding.py). Everything else is traced: frames
-that are running, generators that have begun, code that differs from its text, and modules that are loaded later.
+Functions that exist get the code of the same text with probes (engines/recoding.py), and modules that are loaded later
+are compiled with probes. Everything else is traced: frames that are running, generators that have begun, code that
+differs from its text.
 """
 
-from footfall.observe.engines.probe_compiler import ProbeCompiler
+from footfall.observe.engines.late_modules import LateModules
 from footfall.observe.engines.recoding import add_probes
 from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.pure.contexts import EventsByContext
@@ -13,7 +14,6 @@ from footfall.observe.pure.probes.marshal_hooks import hook_marshal
 from footfall.observe.pypy import hooks
 from footfall.own_builtins import keep_builtins
 from footfall.probes.forms import HEADER, read_header
-from footfall.settings import Settings
 
 keep_builtins(globals())
 
@@ -40,8 +40,7 @@ class LateProbes:
     """The process's only one, once there is one."""
 
     def __init__(self) -> None:
-        # Always with branches, as settings are by default: a later measurement may want them.
-        self._compiler = ProbeCompiler(Settings(""), hooks.call_with_room)
+        self._later = LateModules(lambda code, where: hooks.with_captures(self._arm(code)), hooks)
         self._modules: dict[tuple[str, str], tuple[EventsByContext, hooks.Comparable, int]] = {}
         self._own: set[int] = set()  # ids of the events
         self._answers: dict[int, tuple[CodeType, bool]] = {}  # by id of the code, kept so that no other gets its id
@@ -61,15 +60,16 @@ class LateProbes:
     def start(self, scope: "Scope", recorder: "PureRecorder") -> None:
         """Give probes to all functions that can have them, and record in a record file that has just been begun."""
         self._scope, self._recorder = scope, recorder
+        self._later.current_scope.scope = scope
         self._areas = Areas(recorder, hooks.array_over)
         recorder.on_switch(self._areas.flush)
-        for (header, filename), (events, _, n_probes) in self._modules.items():
+        for (header, filename), (events, _, n_probes) in list(self._modules.items()):
             self._areas.adopt(events, self._areas.beginner(filename, scope.decide, header, n_probes))
         try:
             with Undisturbed():
                 add_probes(
                     scope,
-                    self._compiler.get(),
+                    self._later.instrumenter,
                     self._arm,
                     self.records,
                     hooks.recode,
@@ -84,8 +84,9 @@ class LateProbes:
         """Record nothing more."""
         recorder = self._recorder
         self._areas = self._scope = self._recorder = None
+        self._later.current_scope.scope = None
         if recorder is not None:
-            for events, _, n_probes in self._modules.values():
+            for events, _, n_probes in list(self._modules.values()):  # another thread may be importing
                 events.begin_again(recorder, _begin_nowhere(n_probes))
 
     def begin_child(self) -> None:
@@ -113,9 +114,10 @@ class LateProbes:
     def _module_of(self, header: str, filename: str) -> "tuple[EventsByContext, hooks.Comparable, int] | None":
         found = self._modules.get((header, filename))
         read = read_header(header)
-        if found is None and read is not None and self._areas is not None and self._scope is not None:
+        areas, scope = self._areas, self._scope  # another thread may stop the measurement
+        if found is None and read is not None and areas is not None and scope is not None:
             n_probes = read[1]
-            events = self._areas.events_of(filename, self._scope.decide, header, n_probes)
+            events = areas.events_of(filename, scope.decide, header, n_probes)
             found = self._modules[header, filename] = events, hooks.Comparable(events, header), n_probes
             self._own.add(id(events))
             hooks.note_armed(events, header, filename)
