@@ -13,9 +13,12 @@ from forbidden_calls import SECCOMP
 Footfall = Callable[..., subprocess.CompletedProcess[str]]
 
 PROGRAM = """\
-import ctypes, sys, threading, time
+import ctypes, os, sys, threading, time
 def work():
-    time.sleep(0.4)
+    stat = f"/proc/self/task/{os.getpid()}/stat"
+    while open(stat).read().rpartition(")")[2].split()[0] != "Z":  # the first thread is not there
+        time.sleep(0.05)
+    time.sleep(0.2)
     print("worked", flush=True)
 how, has_thread = sys.argv[1:]
 if has_thread == "thread":

@@ -185,8 +185,8 @@ class _Profile:
             due_s = time.monotonic() + pause_s
             while time.monotonic() < due_s:
                 time.sleep(_FIRST_PAUSE_S)
-                if _is_last_thread():
-                    return
+                if not self._is_enabled or _is_last_thread():
+                    return  # a thread of the program began, and may be the last one, with its status
                 with self._lock:
                     if _getpid() == pid:
                         self._write_nowhere_without_room()
