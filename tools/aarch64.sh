@@ -1,31 +1,33 @@
 #!/usr/bin/env bash
-# Build the C code for Linux aarch64 with a cross compiler, and run tests there under QEMU's user mode, on another machine.
+# Build the C core for Linux aarch64 with a cross compiler, and run programs there under QEMU's user mode, on another machine.
 #
-#   bash tools/aarch64.sh                          the constructs against coverage.py's C tracer, and the tests of an engine
-#   bash tools/aarch64.sh tests/sampler            others; anything that pytest takes
+#   bash tools/aarch64.sh             the constructs against coverage.py's C tracer; an engine's and a sampler's tests: 5 minutes
+#   bash tools/aarch64.sh --quick     a selection of them: a minute
+#   bash tools/aarch64.sh tests/engines/test_contexts.py     others; anything that pytest takes
 #
-# AARCH64 is a directory with bin/python3.14, an aarch64 CPython that starts like any other program (by qemu-user-static and
-# binfmt_misc), and its headers in include/: ~/.interpreters-aarch64 if not set. Also needed: uv, aarch64-linux-gnu-gcc. Where
-# one of these is missing, it says so and ends with 3. ENVIRONMENT is where it installs: build/aarch64 if not set.
+# Only the measured programs run there; what tests and analyzes is PYTHON, a CPython 3.14 of this machine with footfall and what
+# its tests need (.venv/bin/python if not set). AARCH64 is a directory with bin/python3.14, an aarch64 CPython that starts like
+# any other program (by qemu-user-static and binfmt_misc), and its headers in include/: ~/.interpreters-aarch64 if not set.
+# Also needed: aarch64-linux-gnu-gcc. Where one of these is missing, it says so and ends with 3. ENVIRONMENT is where it
+# installs: build/aarch64 if not set. JOBS is how many processes test.
 set -eu
 cd "$(dirname "$0")/.."
 root=${AARCH64:-$HOME/.interpreters-aarch64}
-python=$root/bin/python3.14
-environment=${ENVIRONMENT:-build/aarch64}
-uv=${UV:-uv}
-for needed in "$python" "$uv" aarch64-linux-gnu-gcc; do
+emulated=$root/bin/python3.14
+python=${PYTHON:-.venv/bin/python}
+environment=${ENVIRONMENT:-$PWD/build/aarch64}
+for needed in "$emulated" "$python" aarch64-linux-gnu-gcc; do
     if ! command -v "$needed" >/dev/null; then echo "aarch64: not tried, there is no $needed"; exit 3; fi
 done
-if ! "$python" -c "" 2>/dev/null; then echo "aarch64: not tried, $python does not start here"; exit 3; fi
+if ! "$emulated" -c "" 2>/dev/null; then echo "aarch64: not tried, $emulated does not start here"; exit 3; fi
+if ! "$python" -c "import sys; sys.exit(sys.version_info[:2] != (3, 14))"; then echo "aarch64: not tried, $python is no 3.14"; exit 3; fi
 
-if [ ! -x "$environment/bin/python" ]; then
-    "$uv" venv -q -p "$python" "$environment"
-    "$uv" pip install -q -p "$environment/bin/python" click rich textual pyelftools pytest pytest-timeout pytest-asyncio hypothesis
-    # coverage.py's C tracer is the truth here as well; its wheels hold one for aarch64
-    "$uv" pip install -q -p "$environment/bin/python" "$(sed -n 's/^ *"\(coverage==[0-9.]*\)",$/\1/p' pyproject.toml)"
-fi
+# An environment, but one whose making starts no slow Python
 site=$environment/lib/python3.14/site-packages
-rm -rf "$site/footfall"
+rm -rf "$environment"
+mkdir -p "$environment/bin" "$site"
+ln -s "$emulated" "$environment/bin/python"
+printf 'home = %s\n' "$root/bin" >"$environment/pyvenv.cfg"
 cp -r src/footfall footfall.pth "$site"
 compile() { # EXTENSION SOURCES...
     aarch64-linux-gnu-gcc -shared -fPIC -std=c11 -O2 -fvisibility=hidden -Wall -Wextra -Wshadow -Werror -D_GNU_SOURCE=1 \
@@ -33,11 +35,19 @@ compile() { # EXTENSION SOURCES...
 }
 mapfile -t core < <(find native -name '*.c' -not -path 'native/decode/*')
 mapfile -t decode < <(find native/decode -name '*.c')
-compile _core "${core[@]}"
 compile _decode "${decode[@]}"
+compile _core "${core[@]}"
 
-if [ $# -gt 0 ]; then
-    exec "$environment/bin/python" -m pytest -q -p no:cacheprovider "$@"
-fi
-"$environment/bin/python" tests/support/exact.py --constructs --jobs 1
-"$environment/bin/python" -m pytest -q -p no:cacheprovider tests/engines/test_monitoring.py
+export FOOTFALL_TEST_PYTHON=$environment/bin/python
+case ${1-} in
+    "") names=()
+        tests=(tests/engines/test_behaviour.py tests/engines/test_monitoring.py tests/sampler/test_other_processor.py
+            -k "not settrace and not pure and not pytest") ;;
+    --quick)
+        names=("for " except finally match)
+        tests=(tests/engines/test_behaviour.py tests/sampler/test_other_processor.py
+            -k "test_times_of or (not settrace and not pure and (generators or exceptions or child or SIGKILL))") ;;
+    *) exec "$python" -m pytest -q -p no:cacheprovider -n "${JOBS:-2}" "$@" ;;
+esac
+"$python" -W ignore tests/support/exact.py --under "$FOOTFALL_TEST_PYTHON" --constructs "${names[@]}" --jobs 1
+"$python" -m pytest -q -p no:cacheprovider -n "${JOBS:-2}" "${tests[@]}"

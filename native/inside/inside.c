@@ -83,9 +83,12 @@ find_interpreter(sampler *s)
 static int
 check_reading(const memory_source *memory)
 {
-    uint64_t here = 1, copy = 0;
+    uint64_t here = 0x666f6f7466616c6c; /* not what another address happens to contain */
+    uint64_t copy = 0;
+    errno = 0;
     if (memory_read(memory, (uint64_t)(uintptr_t)&here, &copy, sizeof copy) < 0 || copy != here) {
-        PyErr_Format(PyExc_PermissionError, "process_vm_readv on this process: %s", strerror(errno));
+        PyErr_Format(PyExc_PermissionError, "process_vm_readv on this process: %s",
+                     errno == 0 ? "it read something else" : strerror(errno));
         return -1;
     }
     return 0;
@@ -238,7 +241,7 @@ PyDoc_STRVAR(sampler_start_doc,
 "each thread walks its own stack in the handler of a real-time signal. With `lease_ns` sampling ends after it, unless\n"
 "another process has put the moment off that is in the log's header. `tasks`: as of RemoteSampler; True: this\n"
 "process's own, once it has imported asyncio. `native`: with `precise`, C stacks are recorded too.\n\n"
-"Raises PermissionError where the process may not read its own memory by process_vm_readv,\n"
+"Raises PermissionError where the process may not read its own memory by system calls,\n"
 "RuntimeError where the interpreter's layout is not known or a sampler runs already, OSError.");
 
 static PyObject *

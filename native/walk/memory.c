@@ -2,6 +2,8 @@
 #include "walk/memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -72,6 +74,30 @@ read_through_window(const memory_source *source, const memory_span *spans, const
     return 0;
 }
 
+/* Copy from the file that the kernel has for a process's memory. -1 with errno: EFAULT if a byte was not readable,
+ * `refusal` if the file can't be opened. Opened for each call: the program could close a descriptor that stays open. */
+static int
+read_through_file(pid_t pid, const struct iovec *local, const memory_span *spans, int n_spans, int refusal)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/proc/%d/mem", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        errno = refusal;
+        return -1;
+    }
+    int status = 0;
+    int error = 0;
+    for (int i = 0; i < n_spans && status == 0; i++) {
+        ssize_t got = preadv(fd, &local[i], 1, (off_t)spans[i].address);
+        status = got >= 0 && (size_t)got == spans[i].size ? 0 : -1;
+        error = got < 0 && errno != EIO ? refusal : EFAULT;
+    }
+    close(fd);
+    errno = error;
+    return status;
+}
+
 int
 memory_read_spans(const memory_source *source, const memory_span *spans, int n_spans)
 {
@@ -108,6 +134,9 @@ memory_read_spans(const memory_source *source, const memory_span *spans, int n_s
         /* A limit on file size (EFBIG), or no memory for the file's pages: process_vm_readv still works. */
     }
     ssize_t got = process_vm_readv(source->pid, local, (unsigned long)n_spans, remote, (unsigned long)n_spans, 0);
+    if (got < 0 && (errno == ENOSYS || errno == EPERM)) {
+        return read_through_file(source->pid, local, spans, n_spans, errno);
+    }
     if (got < 0) {
         return -1;
     }

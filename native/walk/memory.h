@@ -17,7 +17,8 @@
 
 /* Whose memory is read, and how. Without a window: by process_vm_readv, which pins each page that it reads. With one,
  * which is only possible for our own process: by writing the memory to an unnamed file that is mapped. This is one
- * copy, and takes 0.7 us a call and 0.03 us a span here, where process_vm_readv takes 0.8 us and 0.35 us. */
+ * copy, and takes 0.7 us a call and 0.03 us a span here, where process_vm_readv takes 0.8 us and 0.35 us. Where the
+ * system does not have or permit process_vm_readv: from /proc/PID/mem, in a call for each span. */
 typedef struct memory_source {
     pid_t pid; /* or MEMORY_DIRECT */
     int window_file;
@@ -36,7 +37,7 @@ typedef struct memory_span {
     size_t size;
 } memory_span;
 
-/* Read all spans, in order, in one system call. 0; -1 with errno set if any byte was not readable (the contents of the
+/* Read all spans, in order, in one system call if the system has it. 0; -1 with errno set if any byte was not readable (the contents of the
  * `to` areas are then undefined). */
 int memory_read_spans(const memory_source *source, const memory_span *spans, int n_spans);
 

@@ -8,6 +8,7 @@ import textwrap
 
 import pytest
 
+from engines import PYTHON
 from footfall.analyze.bytecode.branches import find_branches
 from footfall.analyze.bytecode.opcodes import OPCODES_BY_VERSION
 from footfall.model import EVENT_LEFT, EVENT_LINE, EVENT_RIGHT
@@ -33,9 +34,7 @@ def measured(tmp_path):
         program = tmp_path / "program.py"
         program.write_text(textwrap.dedent(text))
         environment = {**os.environ, "FOOTFALL_RUN": str(run_directory)}
-        done = subprocess.run(
-            [sys.executable, str(program)], env=environment, text=True, capture_output=True, check=check
-        )
+        done = subprocess.run([PYTHON, str(program)], env=environment, text=True, capture_output=True, check=check)
         return done, [read_record(str(path)) for path in sorted(run_directory.glob("*.rec"))]
 
     return run
@@ -97,7 +96,7 @@ def test_a_full_disk_stops_recording_and_not_the_program(tmp_path) -> None:
         f"{functions}\nprint('finished')\n"
     )
     done = subprocess.run(
-        [sys.executable, str(program)],
+        [PYTHON, str(program)],
         env={**os.environ, "FOOTFALL_RUN": str(run_directory)},
         text=True,
         capture_output=True,

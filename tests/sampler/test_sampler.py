@@ -14,7 +14,7 @@ from deep_stacks import VERY_DEEP, ends_of_stacks
 from footfall.analyze.profile.calltree import profile_of_logs, times_of_functions
 from footfall.record.run.process_logs import read_sample_logs
 from footfall.record.run.sample_log import SampleLog, read_sample_log
-from forbidden_calls import SECCOMP
+from forbidden_calls import SECCOMP, SECCOMP_ONE
 from programs import sampled as sampled_programs
 
 pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy has its own sampler")
@@ -551,6 +551,28 @@ def test_forbidden_reading_falls_back(tmp_path: Path) -> None:
     (log,) = read_sample_logs(str(tmp_path))
     assert any(stack[:2] == ("<module>", "work") for stack in stacks(log).values())
     assert {sample.waits_for_gil for sample in log.samples} == {None}  # it holds the GIL itself
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the system call's number is x86-64's")
+@pytest.mark.parametrize("precise", [False, True])
+def test_forbidden_calls_are_replaced_by_a_file(tmp_path: Path, precise: bool) -> None:
+    """Without process_vm_readv, memory is read from /proc/self/mem, and the native thread samples."""
+    program = textwrap.dedent(SECCOMP_ONE) + textwrap.dedent(f"""
+    _core.sampler_stop()
+    os.unlink(path)
+    _core.sampler_start(path, interval_ns, precise={precise})
+    def work():
+        for _ in until(0.5): sum(range(100))
+    work()
+    """)
+    done = run_program(program, tmp_path / "a.smp")
+    if done.returncode == 77:
+        pytest.skip("seccomp filters are not allowed here")
+    assert (done.returncode, done.stderr) == (0, "")
+    log = read_sample_log(str(tmp_path / "a.smp"))
+    working = [node for node, stack in stacks(log).items() if stack[:2] == ("<module>", "work")]
+    assert sum(sample.repeat for sample in log.samples if sample.node in working) > 50
+    assert log.n_dropped < 10
 
 
 def test_misuse_is_refused(tmp_path: Path) -> None:

@@ -23,9 +23,12 @@ from footfall.record.run.record_file import Record, read_record
 from footfall.tier import PURE_VARIABLE
 from marked import check_marks, write_program
 
-__all__ = ["ENGINES", "IS_CPYTHON", "Engine", "Measured", "each_engine", "measured", "with_default"]
+__all__ = ["ENGINES", "IS_CPYTHON", "PYTHON", "Engine", "Measured", "each_engine", "measured", "with_default"]
 
 IS_CPYTHON = sys.implementation.name == "cpython"
+
+PYTHON = os.environ.get("FOOTFALL_TEST_PYTHON", sys.executable)  # read before tests remove such variables
+"""Runs the measured programs: this interpreter, or one of the same version for another processor."""
 
 
 class Engine(NamedTuple):
@@ -116,7 +119,7 @@ class Measured:
         if self.engine.is_pure:
             environment[PURE_VARIABLE] = "1"
         environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # other plugins installed here would only take time
-        command = [sys.executable, *arguments]
+        command = [PYTHON, *arguments]
         return subprocess.run(
             command,
             cwd=self.work,

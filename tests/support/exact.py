@@ -7,6 +7,7 @@
     python tests/support/exact.py --optimize 2                 the programs under `python -OO`, the analyses not
     python tests/support/exact.py --threads 16                 footfall measures all programs in each of 16 threads at once
     FOOTFALL_PURE=1 python tests/support/exact.py                   without the C core
+    python tests/support/exact.py --under PYTHON     that Python runs footfall: the same version for another processor
     PYTHON_JIT=1 python tests/support/exact.py --rounds 3000 --programs 200     functions hot enough for CPython's JIT
     python3.13 tests/support/exact.py --syntax 3.11 --save FILE     keep what the C tracer recorded of 3.11's syntax ...
     pypy tests/support/exact.py --expect FILE                  ... for PyPy 3.11, which has no C tracer
@@ -77,6 +78,8 @@ class Measure(NamedTuple):
     """How many `-O` options the programs' Python gets."""
     threads: int = 0
     """In how many threads at once all programs run under footfall; 0 is none but the main thread."""
+    python: str = sys.executable
+    """Runs the programs under footfall; the truth and all analyses come from this interpreter."""
 
 
 _RUNNER = Path(__file__).with_name("exact_runner.py")
@@ -154,14 +157,21 @@ def _write_programs(programs: Mapping[str, str], work: Path) -> Path:
     return directory
 
 
-def _run(directory: Path, work: Path, *arguments: str, optimize: int = 0, **variables: str) -> dict[str, str]:
+def _run(
+    directory: Path,
+    work: Path,
+    *arguments: str,
+    optimize: int = 0,
+    python: str = sys.executable,
+    **variables: str,
+) -> dict[str, str]:
     """Run the programs in a fresh process; return what each computed."""
     results = work / "results"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("FOOTFALL", "COVERAGE"))}
     if PURE_VARIABLE in os.environ:
         environment[PURE_VARIABLE] = os.environ[PURE_VARIABLE]
     environment |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", **variables}
-    command = [sys.executable, *["-O"] * optimize, str(_RUNNER), str(directory), str(results), *arguments]
+    command = [python, *["-O"] * optimize, str(_RUNNER), str(directory), str(results), *arguments]
     done = subprocess.run(command, env=environment, cwd=work, capture_output=True, text=True)
     if done.returncode or done.stderr:
         raise SystemExit(f"The programs ended with status {done.returncode}:\n{done.stderr}")
@@ -235,7 +245,7 @@ def _measure(directory: Path, work: Path, how: Measure) -> tuple[dict[str, Answe
     run = make_run_directory(settings).path
     variables = {RUN_VARIABLE: str(run), ENGINE_VARIABLE: how.engine}
     arguments = ("", str(how.threads)) if how.threads else ()
-    results = _run(directory, work, *arguments, optimize=how.optimize, **variables)
+    results = _run(directory, work, *arguments, optimize=how.optimize, python=how.python, **variables)
     data = resolve(run)
     messages = [text for slug, text in data.messages if slug != "jit-settrace"]
     if messages:
@@ -335,8 +345,15 @@ def main() -> int:
     parser.add_argument("--no-branch", action="store_true", help="measure lines only")
     parser.add_argument("--optimize", type=int, default=0, help="how often -O is given to the programs (default: 0)")
     parser.add_argument("--threads", type=int, default=0, help="in which footfall measures all programs at once")
+    parser.add_argument("--under", default=sys.executable, metavar="PYTHON", help="that runs footfall (default: this)")
     arguments = parser.parse_args()
-    how = Measure(arguments.engine, not arguments.no_branch, arguments.optimize, arguments.threads)
+    how = Measure(
+        arguments.engine,
+        not arguments.no_branch,
+        arguments.optimize,
+        arguments.threads,
+        os.path.abspath(arguments.under),
+    )
     truth = json.loads(Path(arguments.expect).read_text()) if arguments.expect else None
     n_programs = arguments.programs or (5000 if truth is None else len(truth))
     seeds = range(arguments.seed, arguments.seed + n_programs)

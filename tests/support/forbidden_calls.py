@@ -1,11 +1,12 @@
-"""Text for programs that forbid themselves, and processes that they start, to read memory by process_vm_readv.
+"""Text for programs that forbid themselves, and processes that they start, to read memory by system calls.
 
-Ends with status 77 if that is not allowed. The system call's number is x86-64's.
+SECCOMP forbids process_vm_readv and preadv, by which footfall reads /proc/self/mem; SECCOMP_ONE process_vm_readv alone. Ends
+with status 77 if that is not allowed. The system calls' numbers are x86-64's.
 """
 
-__all__ = ["SECCOMP"]
+__all__ = ["SECCOMP", "SECCOMP_ONE"]
 
-SECCOMP = """
+SECCOMP_ONE = """
 import ctypes, struct
 def forbid(number):
     # Load the system call's number; equal: return EPERM; else allow.
@@ -17,3 +18,5 @@ def forbid(number):
         raise SystemExit(77)
 forbid(310)
 """
+
+SECCOMP = SECCOMP_ONE + "forbid(295)\n"

@@ -77,7 +77,7 @@ def _start_here(
                 "reading memory is not permitted ("
                 + str(error)
                 + "): a Python thread samples instead, which sees less.",
-                "Allow process_vm_readv for this process.",
+                "Allow process_vm_readv or /proc/self/mem for this process.",
             )
             fallback.start(path, interval_ns)
         return
