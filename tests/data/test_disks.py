@@ -1,6 +1,7 @@
 """Disks without room, and one that is read-only: the measured program does as ever, and what was not recorded is said."""
 
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -132,7 +133,14 @@ def test_a_read_only_working_directory(footfall, tmp_path) -> None:
         assert done.returncode == 0 and "[data-elsewhere]" in done.stderr
         (name,) = re.findall(r"--data-file=([^`]+)`", done.stderr)
         check_marks(disk, read_coverage(pathlib.Path(name)))
+        answer = json.loads(footfall("query", "files", cwd=disk).stdout)
+        assert [each["name"] for each in answer["files"]] == ["child.py", "main.py"]
         shutil.rmtree(os.path.dirname(name))
+        assert "[no-data]" in footfall("query", "files", cwd=disk).stderr
+        outside = tmp_path / "outside.data"
+        done = footfall("run", *command, cwd=disk, env={**os.environ, "COVERAGE_FILE": str(outside)})
+        assert "[data-elsewhere]" not in done.stderr and f"footfall report -m --data-file={outside}" in done.stderr
+        check_marks(disk, read_coverage(outside))
 
 
 @pytest.mark.skipif(IS_PYPY, reason="PyPy's profiler ends otherwise")

@@ -182,6 +182,24 @@ def test_an_unwritable_working_directory_is_no_obstacle(footfall, tmp_path) -> N
     assert footfall("report", f"--data-file={data}").returncode == 0
 
 
+@pytest.mark.any_python
+def test_the_next_command_names_the_data_file(footfall, tmp_path) -> None:
+    """However another file was chosen for this run; one that the settings name needs no option."""
+    _write(tmp_path / "p.py", "x = 1\n")
+    _write(tmp_path / "test_p.py", "def test(): pass\n")
+    with_other = {**os.environ, "COVERAGE_FILE": "a file"}
+    tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--footfall", "--footfall-data-file=b"]
+    for done, option in (
+        (footfall("run", "p.py"), ""),
+        (footfall("run", "--data-file=a", "p.py"), " --data-file=a"),
+        (footfall("run", "p.py", env=with_other), " --data-file='a file'"),
+        (subprocess.run(tests, cwd=tmp_path, capture_output=True, text=True, check=True), " --data-file=b"),
+    ):
+        assert f"Next footfall report -m{option}   footfall html{option}\n" in done.stdout + done.stderr
+    _write(tmp_path / ".coveragerc", "[run]\ndata_file = c\n")
+    assert "Next footfall report -m   footfall html\n" in footfall("run", "p.py").stderr
+
+
 _SHELL = "#!/bin/sh\nexec true 'x\n"
 
 _COMMANDS = {

@@ -17,6 +17,7 @@ import pytest
 from conftest import REPOSITORY
 from footfall.analyze.conditions.analysis import can_analyze
 from footfall.cli.main import main
+from footfall.record.data.elsewhere import note_elsewhere
 from footfall.service.framing import frame
 from footfall.service.methods.table import METHODS
 from service_client import Client, make_project
@@ -55,6 +56,35 @@ def test_initialize_comes_first(project) -> None:
     assert started.ask("coverage/files")["error"]["code"] == -32600
     started.send(frame(b'{"jsonrpc": "2.0", "method": "exit"}'))
     assert (started.end(), started.process.returncode) == ("", 0)
+
+
+def test_data_that_a_run_could_not_write_here_are_found(tmp_path, monkeypatch) -> None:
+    """A note of a run leads to them, before the first answer about them; data that are here and later come before it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    here, elsewhere = make_project(tmp_path), tmp_path / "temporary"
+    elsewhere.mkdir()
+    data = elsewhere / ".coverage"
+    os.rename(here / ".coverage", data)
+    started = Client(here)
+    assert not started.result("initialize", protocol_version=1)["has_data"]
+    assert "error" in started.ask("coverage/files")
+    note_elsewhere(str(here / ".coverage"), str(data))
+    assert [each["name"] for each in started.result("coverage/files")["files"]] == ["shop.py", "test_shop.py"]
+    assert started.receive()["params"] == {"data_file": str(data), "exists": True}
+    shutil.copyfile(data, here / ".coverage")
+    assert started.receive()["params"] == {"data_file": str(here / ".coverage"), "exists": True}
+    started.end()
+
+
+def test_a_message_that_is_nested_too_deeply(client) -> None:
+    """It is an error in words, and the next message is answered."""
+    client.send(frame(b"[" * 100_000))
+    error = client.receive()["error"]
+    assert error == {
+        "code": -32700,
+        "message": "The message is nested too deeply: footfall's requests have two levels.",
+    }
+    assert client.result("coverage/files")
 
 
 def test_coverage_of_a_file(client, project) -> None:

@@ -77,6 +77,7 @@ class Client:
         )
         self._frames = FrameReader()
         self._arrived: list[Any] = []
+        self._notifications: list[Any] = []
         self._last_id = 0
 
     def __enter__(self) -> "Client":
@@ -92,7 +93,10 @@ class Client:
         self.process.stdin.flush()
 
     def receive(self, timeout_s: float = 60) -> Any:
-        """Return the next message."""
+        """Return the next message that was not returned yet: a notification that came before an answer first."""
+        return self._notifications.pop(0) if self._notifications else self._next(timeout_s)
+
+    def _next(self, timeout_s: float = 60) -> Any:
         assert self.process.stdout is not None
         while not self._arrived:
             is_ready, _, _ = select.select([self.process.stdout], [], [], timeout_s)
@@ -108,7 +112,8 @@ class Client:
         self._last_id += 1
         request = {"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params}
         self.send(frame(json.dumps(request).encode()))
-        answer = self.receive()
+        while "id" not in (answer := self._next()):
+            self._notifications.append(answer)
         assert answer["id"] == self._last_id, answer
         return answer
 

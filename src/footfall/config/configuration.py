@@ -144,6 +144,8 @@ class Config:
     """monitoring, probes or settrace; empty: the interpreter's default."""
     context: str = ""
     data_file: str = ".coverage"
+    usual_data_file: str = ".coverage"
+    """That of the files of settings: what commands without an option and without COVERAGE_FILE read."""
     parallel: bool = False
     patch: list[str] = field(default_factory=list)
     """coverage.py's ways to measure child processes and their ends, which are measured without it; "subprocess" sets

@@ -83,6 +83,7 @@ def _open(config: Config, name: str, is_own: bool) -> SettingsFile | None:
 
 
 def _apply_environment(config: Config) -> None:
+    config.usual_data_file = config.data_file
     config.data_file = os.environ.get("COVERAGE_FILE") or config.data_file
     if debug := os.environ.get("COVERAGE_DEBUG"):
         before = config.without_effect.get("run:debug")

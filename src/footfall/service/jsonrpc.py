@@ -72,7 +72,9 @@ def parse_request(message: bytes) -> Request:
     """Return the request in a message's text. Raises RpcError."""
     try:
         content = json.loads(message.decode("utf-8"), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:  # a UnicodeDecodeError is a ValueError too
+    except RecursionError as error:
+        raise RpcError(PARSE_ERROR, "The message is nested too deeply: footfall's requests have two levels.") from error
+    except ValueError as error:  # a UnicodeDecodeError is one too
         raise RpcError(PARSE_ERROR, f"The message is not JSON: {readable_text(str(error))}") from error
     if not isinstance(content, dict):
         raise RpcError(INVALID_REQUEST, "A message is one request, a JSON object; batches are not supported.")

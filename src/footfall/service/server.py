@@ -7,6 +7,7 @@ error of one request, whatever it is, is the answer to that request.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -74,13 +75,14 @@ class Server:
         return None if request.is_notification else error_message(request.request_id, found)
 
     def note_changes(self) -> bytes | None:
-        """Return a notification if the data file changed since the last call. Costs one `stat`."""
+        """Return a notification if the data file changed since the last call, or is another. Costs four `stat`."""
         if not self._is_initialized or self._is_shut_down:
             return None
-        state = file_state(self._data_file)
-        if state == self._state:
+        data_file = os.path.join(self._workspace.root, self._workspace.latest_data_file())
+        state = file_state(data_file)
+        if (data_file, state) == (self._data_file, self._state):
             return None
-        self._state = state
+        self._data_file, self._state = data_file, state
         return notification_message(_DATA_CHANGED, {"data_file": self._data_file, "exists": state is not None})
 
     def read_ahead(self) -> None:

@@ -14,7 +14,7 @@ __all__ = ["serve_streams"]
 
 _PIECE_BYTES: Final = 1 << 16
 _LOOK_SECONDS: Final = 0.5
-"""How often to look for a new data file; this costs one `stat`."""
+"""How often to look for a new data file; this costs a few `stat`."""
 
 
 def serve_streams(server: Server | McpServer, input_fd: int, output_fd: int) -> None:
@@ -33,6 +33,7 @@ def serve_streams(server: Server | McpServer, input_fd: int, output_fd: int) -> 
             if not piece:
                 return
             for message in reader.feed(piece):
+                send(server.note_changes())  # before an answer that is about new data
                 send(server.answer(message))
                 if server.is_finished:
                     return

@@ -17,6 +17,7 @@ from footfall.errors import FootfallError, UsageError
 from footfall.load.gather import name_filter, path_mapper
 from footfall.record.data.contexts_of_lines import read_contexts
 from footfall.record.data.coverage_tables import StoredCoverage, read_coverage, read_paths
+from footfall.record.data.elsewhere import latest_data_file
 from footfall.record.data.source_ids import blob_id
 from footfall.report.coverage.json import Json
 from footfall.report.times import need_profile, profile_warnings
@@ -46,6 +47,7 @@ class Workspace:
         self.root = canonical_path(os.curdir)
         self._data_file = data_file
         self._config_file = config_file
+        self._usual_data_file = ".coverage"
         self._allowed = [self.root, *map(canonical_path, allowed)]
         self._times: dict[tuple[str, ProfilePart], tuple[Hashable, LineTimes]] = {}
         self._answers: dict[Hashable, tuple[Hashable, Json]] = {}
@@ -55,9 +57,13 @@ class Workspace:
     def config(self) -> Config:
         """Read the settings in effect. Raises UsageError."""
         config = read_config(self._config_file)
-        if self._data_file is not None:
-            config.data_file = self._data_file
+        self._usual_data_file = config.data_file
+        config.data_file = self.latest_data_file()
         return config
+
+    def latest_data_file(self) -> str:
+        """Return the data file: the one that was named, or where the last run could write it. Costs three `stat`."""
+        return self._data_file or latest_data_file(self._usual_data_file)
 
     def data_path(self, config: Config) -> str:
         """Return the absolute path of the data file."""

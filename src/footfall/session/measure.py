@@ -39,6 +39,9 @@ from footfall.session.unmeasured import why_nothing, why_only_others
 
 __all__ = ["STARTS_COVERAGE", "Measurement", "measure"]
 
+_LEAST_ROOM_BYTES = 1 << 24
+"""Elsewhere than in a directory that can't be written, perhaps since the disk is full."""
+
 _ENDING_SECONDS = 0.5
 _HELPER_SECONDS = 5.0
 _POLL_SECONDS = 0.005
@@ -199,7 +202,8 @@ def _finish(
         if reason is not None:
             warn([(reason.slug, f"{reason.message} {reason.help}")], config.disable_warnings)
     chosen = data_file or config.data_file
-    if data_file is None and directory.is_temporary:
+    is_elsewhere = data_file is None and directory.is_temporary and not _is_in_a_writable_place(chosen)
+    if is_elsewhere:
         chosen = str(directory.path / os.path.basename(config.data_file))
         print_message(
             f"footfall: Can't write here ({directory.why_temporary}): the data is in {chosen}."
@@ -222,7 +226,24 @@ def _finish(
     except FootfallError as error:
         print_message(f"footfall: {error}")
         return Measurement(status or EXIT_ENVIRONMENT, None)
+    if is_elsewhere:
+        from footfall.record.data.elsewhere import note_elsewhere  # seldom
+
+        note_elsewhere(config.data_file, chosen)
     return Measurement(status, chosen)
+
+
+def _is_in_a_writable_place(data_file: str) -> bool:
+    """Return whether a data file that was configured is outside the current directory, and can be written there."""
+    folder = os.path.dirname(os.path.abspath(data_file))
+    if folder == os.getcwd():
+        return False
+    try:
+        check_writable(data_file)
+        system = os.statvfs(folder)
+    except (FootfallError, OSError):
+        return False
+    return system.f_bavail * system.f_frsize >= _LEAST_ROOM_BYTES
 
 
 def _name_survivors(directory: RunDirectory) -> None:

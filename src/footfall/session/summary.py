@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from footfall.analyze.profile.leaves import leaves_of
 from footfall.analyze.resolved_run import RunData
 from footfall.config.configuration import Config
@@ -33,6 +35,7 @@ def show_summary(
     times = _times(run)
     if has_failed and total is None and (times is None or not (times.hot_lines or times.hot_functions)):
         return
+    parallel_base = base_of_parallel_name(data_file) if config.parallel else ""
     print_lines(
         render_summary(
             Summary(
@@ -40,8 +43,9 @@ def show_summary(
                 has_arcs=run.has_arcs,
                 precision=config.precision,
                 data_file=data_file,
-                is_default_data_file=data_file == config.data_file,
-                parallel_base=base_of_parallel_name(data_file) if config.parallel else "",
+                is_default_data_file=os.path.abspath(parallel_base or data_file)
+                == os.path.abspath(config.usual_data_file),
+                parallel_base=parallel_base,
                 times=times,
             )
         )
