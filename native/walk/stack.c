@@ -11,8 +11,8 @@
 #include <stdlib.h>
 
 #define CHUNK_HEADER_BYTES 24u /* previous, size, top (an index into the data that follows) */
-/* Copied beyond the used part, for calls made between two samples: a few frames. */
-#define SLACK_BYTES 512u
+/* Copied beyond the used part, for calls made between two samples: some twenty frames. */
+#define SLACK_BYTES 2048u
 #define MIN_CHUNK_BYTES (16u << 10)
 #define MAX_SNAPSHOT_TRIES 4
 #define MAX_OLDER_CHUNKS (1u << 17)
@@ -184,6 +184,15 @@ accept_snapshot(walk_run *walk, const stack_lane *copied, uint64_t frame, const 
     walk->walker->fields = *fields;
 }
 
+/* Return whether the thread has gone so much deeper since the last look that its frame is beyond what was copied of the
+ * chunk. Frames that are read one by one, while the thread runs, are not those of one moment. */
+static int
+is_beyond_copied(const stack_lane *copied, const thread_fields *fields, uint64_t frame)
+{
+    return copied->used_bytes != 0 && frame >= copied->chunk + copied->used_bytes && frame < fields->limit
+           && fields->limit - copied->chunk <= MAX_CHUNK_BYTES;
+}
+
 /* Read until the guess of where to read was right. A thread that keeps crossing chunks is faster than our reads: then
  * the current frame of the read before the last one is used, if it is in what was copied. */
 static walk_status
@@ -211,7 +220,8 @@ take_snapshot(walk_run *walk, uint64_t thread, stack_lane *lane)
         lane->chunk = fields->chunk;
         lane->used_bytes = used_bytes(fields);
         lane->cframe = offsets->has_cframe ? fields->frame : 0;
-        if (is_cframe_right && (copied.used_bytes != 0 ? copied.chunk == fields->chunk : fields->chunk == 0)) {
+        if (is_cframe_right && (copied.used_bytes != 0 ? copied.chunk == fields->chunk : fields->chunk == 0)
+            && (tries == MAX_SNAPSHOT_TRIES - 1 || !is_beyond_copied(&copied, fields, frame))) {
             accept_snapshot(walk, &copied, frame, fields);
             return WALK_OK;
         }
@@ -393,6 +403,13 @@ add_walked(stack_walker *walker, uint64_t address, uint64_t code, uint64_t instr
 }
 
 static void
+forget_walked(stack_walker *walker)
+{
+    walker->n_frames = walker->n_walked = walker->n_marked = walker->n_shims = 0;
+    walker->entered = walker->entered_first = 0;
+}
+
+static void
 reverse_frames(raw_frame *frames, uint32_t n)
 {
     for (uint32_t i = 0; i < n / 2; i++) {
@@ -485,10 +502,14 @@ follow_frames(walk_run *walk)
         if (owner == OWNER_THREAD || owner == OWNER_GENERATOR) {
             uint64_t code = load_u64(frame + offsets.frame_code) & ~offsets.code_tag_mask;
             walk_status status = WALK_OK;
-            /* 3.14 and later clear the code of a frame that ends. If the youngest frame was copied between its end and
-             * its next use, it had not begun or had ended, and its caller is the youngest. */
-            if (code != 0 || walker->n_frames != 0) {
+            /* 3.14 and later clear the code of a frame that ends. A frame that was copied between its end and its next
+             * use had not begun or had ended: then its caller was the youngest frame. What was copied of younger ones
+             * is from calls made while the copy was made. */
+            if (code != 0) {
                 status = add_walked(walker, address, code, load_u64(frame + offsets.frame_instr));
+            }
+            else {
+                forget_walked(walker);
             }
             if (status != WALK_OK) {
                 return status;
@@ -527,8 +548,7 @@ stack_walk(stack_walker *walker, uint64_t thread, stack_lane *lane)
     memset(&walk, 0, offsetof(walk_run, ahead));
     walk.walker = walker;
     walk.lane = lane;
-    walker->n_frames = walker->n_walked = walker->n_marked = walker->n_shims = 0;
-    walker->entered = walker->entered_first = 0;
+    forget_walked(walker);
     walk_status status = take_snapshot(&walk, thread, lane);
     lane->n_outside = lane->n_older = 0;
     if (status == WALK_OK) {

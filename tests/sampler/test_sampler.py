@@ -146,6 +146,25 @@ def test_still_stacks_are_not_dropped(tmp_path: Path) -> None:
     assert log.n_dropped <= 0.25 * len(depths)
 
 
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="before, a frame that has ended looks as it did")
+def test_stacks_of_quick_calls_are_not_dropped(tmp_path: Path) -> None:
+    """Frames that begin and end while they are copied, and calls far below the last sample's, cost next to no sample."""
+    program = """
+    def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)
+    for _ in until(1.5): fib(19)
+    """
+    log = sample_program(program, tmp_path / "a.smp", 100)
+    names = stacks(log)
+    read = [names[sample.node] for sample in log.samples if sample.repeat == 1]  # others waited: theirs was kept
+    assert len(read) > 500
+    assert log.n_dropped <= 0.001 * len(read)
+    assert {(stack[0], *sorted({*stack[1:]})) for stack in read if stack} <= {
+        ("<module>",),
+        ("<module>", "fib"),
+        ("<module>", "until"),
+    }
+
+
 def test_very_deep_stacks_have_both_ends(tmp_path: Path) -> None:
     """The frames in the middle are one that says so, and the leaf is who runs."""
     log = sample_program(VERY_DEEP, tmp_path / "a.smp")
