@@ -233,7 +233,7 @@ def _phase_times_types() -> list[type]:
 @pytest.mark.parametrize("kind", _phase_times_types(), ids=lambda kind: kind.__module__)
 def test_names_of_any_kind_are_read_back(kind, tmp_path: pathlib.Path) -> None:
     """With and without the core; lines that were taken are forgotten, and times are no less than what is inside."""
-    names = ["plain", "a\tb\nc\\n|d", "\u00e9\U0001f600", "long" * 50_000, ""]
+    names = ["plain", "a\0\\b\0", "a\tb\nc\\n|d", "\u00e9\U0001f600", "long" * 50_000, ""]
     times = kind()
     assert times.take() == b""
     start = times.begin()
