@@ -33,6 +33,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     module_state *state = get_state(module);
     int status = contexts_traverse(state, visit, arg);
     Py_VISIT(state->traced_frames_type);
+    Py_VISIT(state->traced_callback_type);
     if (status == 0) {
         status = function_contexts_traverse(state, visit, arg);
     }
@@ -52,6 +53,7 @@ module_clear(PyObject *module)
     }
     contexts_clear(state);
     Py_CLEAR(state->traced_frames_type);
+    Py_CLEAR(state->traced_callback_type);
     children_clear(state);
     return 0;
 }

@@ -21,6 +21,7 @@ typedef struct module_state {
     struct function_contexts
         *function_contexts; /* owned; engines/function_contexts.c: NULL when functions begin no contexts */
     PyTypeObject *traced_frames_type; /* owned; engines/file_tracers/frames.c */
+    PyTypeObject *traced_callback_type; /* owned; engines/file_tracers/callbacks.c */
     PyTypeObject *stand_in_type; /* owned; core/program_starts.c */
     Py_ssize_t code_events_slot; /* engines/code_extra.h: for the engine on sys.monitoring */
     Py_ssize_t traced_code_slot; /* for the engine on settrace */

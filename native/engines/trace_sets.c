@@ -6,19 +6,6 @@
 
 #define MIN_SLOTS 8u
 #define MAX_SLOTS (1u << 20)
-#define GOLDEN 0x9E3779B97F4A7C15u /* 2**64 / golden ratio: spreads neighbours */
-
-static uint32_t
-spread(uint64_t key, uint32_t n_slots)
-{
-    return (uint32_t)((key * GOLDEN) >> 32) & (n_slots - 1);
-}
-
-uint64_t
-pair_of(int32_t from, int32_t to)
-{
-    return (uint64_t)(uint32_t)to << 32 | (uint32_t)from;
-}
 
 int
 pair_set_add(pair_set *set, int32_t from, int32_t to)
@@ -30,7 +17,7 @@ pair_set_add(pair_set *set, int32_t from, int32_t to)
     if (set->slots == NULL) {
         return 0;
     }
-    uint32_t at = spread(pair, set->n_slots);
+    uint32_t at = trace_sets_spread(pair, set->n_slots);
     while (set->slots[at] != 0) {
         if (set->slots[at] == pair) {
             return 1;
@@ -59,7 +46,7 @@ pair_set_room(uint32_t n_expected)
 static frame_line *
 place_of(const frame_lines *lines, const void *frame)
 {
-    uint32_t at = spread((uint64_t)(uintptr_t)frame >> 4, lines->n_slots);
+    uint32_t at = trace_sets_spread((uint64_t)(uintptr_t)frame >> 4, lines->n_slots);
     while (lines->slots[at].frame != NULL && lines->slots[at].frame != frame) {
         at = (at + 1) & (lines->n_slots - 1);
     }
@@ -123,7 +110,7 @@ frame_lines_remove(frame_lines *lines, frame_line *entry)
     uint32_t mask = lines->n_slots - 1;
     uint32_t hole = (uint32_t)(entry - lines->slots);
     for (uint32_t at = (hole + 1) & mask; lines->slots[at].frame != NULL; at = (at + 1) & mask) {
-        uint32_t home = spread((uint64_t)(uintptr_t)lines->slots[at].frame >> 4, lines->n_slots);
+        uint32_t home = trace_sets_spread((uint64_t)(uintptr_t)lines->slots[at].frame >> 4, lines->n_slots);
         if (((at - home) & mask) >= ((at - hole) & mask)) {
             lines->slots[hole] = lines->slots[at];
             hole = at;

@@ -13,8 +13,35 @@ typedef struct pair_set {
     uint32_t n_used;
 } pair_set;
 
+#define TRACE_SETS_GOLDEN 0x9E3779B97F4A7C15u /* 2**64 / golden ratio: spreads neighbours */
+
+/* Where a key is, or the next free slot after it. */
+static inline uint32_t
+trace_sets_spread(uint64_t key, uint32_t n_slots)
+{
+    return (uint32_t)((key * TRACE_SETS_GOLDEN) >> 32) & (n_slots - 1);
+}
+
 /* A pair as in a slot. */
-uint64_t pair_of(int32_t from, int32_t to);
+static inline uint64_t
+pair_of(int32_t from, int32_t to)
+{
+    return (uint64_t)(uint32_t)to << 32 | (uint32_t)from;
+}
+
+/* Return whether the set has a pair; never for (0, 0), which is no slot. */
+static inline int
+pair_set_has(const pair_set *set, uint64_t pair)
+{
+    if (set->slots == NULL || pair == 0) {
+        return 0;
+    }
+    uint32_t at = trace_sets_spread(pair, set->n_slots);
+    while (set->slots[at] != 0 && set->slots[at] != pair) {
+        at = (at + 1) & (set->n_slots - 1);
+    }
+    return set->slots[at] == pair;
+}
 
 /* 1 if the pair is in the set now, 0 if it is not and the set is full. The store is one aligned 64-bit write, so that a
  * killed process leaves whole pairs. (0, 0) is always in. */

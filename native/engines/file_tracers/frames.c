@@ -73,8 +73,7 @@ decide_source(traced_frames *frames, traced_file *file, PyObject *name, PyFrameO
 static int
 ask_source(traced_frames *frames, traced_file *file, PyFrameObject *frame, traced_source **source)
 {
-    PyObject *arguments[] = {file->filename, (PyObject *)frame};
-    PyObject *name = PyObject_Vectorcall(file->source_of, arguments, 2, NULL); // owned
+    PyObject *name = plugin_function_call(&file->source_of, file->filename, (PyObject *)frame); // owned
     if (name == NULL) {
         return -1;
     }
@@ -168,7 +167,7 @@ traced_frames_line(traced_frames *frames, PyFrameObject *frame)
     if (!file->is_on) {
         return 0;
     }
-    PyObject *answer = PyObject_CallOneArg(file->line_range, (PyObject *)frame); // owned
+    PyObject *answer = plugin_function_call(&file->line_range, (PyObject *)frame, NULL); // owned
     int32_t first = -1, last = -1;
     int status = answer == NULL ? -1 : read_lines(answer, &first, &last);
     Py_XDECREF(answer);

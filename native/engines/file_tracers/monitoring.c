@@ -5,6 +5,7 @@
 #include "engines/file_tracers/monitoring.h"
 
 #include "engines/code_extra.h"
+#include "engines/file_tracers/callbacks.h"
 #include "engines/file_tracers/frames.h"
 #include "engines/file_tracers/lookup.h"
 #include "engines/file_tracers/places.h"
@@ -66,9 +67,9 @@ arm(traced_frames *frames, PyObject *code)
 }
 
 static PyObject *
-on_start(PyObject *self, PyObject *const *args, Py_ssize_t Py_UNUSED(n_args))
+on_start(PyObject *self, PyObject *const *args, size_t Py_UNUSED(n_args), PyObject *Py_UNUSED(names))
 {
-    traced_frames *frames = (traced_frames *)self;
+    traced_frames *frames = traced_callback_frames(self);
     traced_file *file = NULL;
     switch (traced_files_find(frames, (PyCodeObject *)args[0], PyEval_GetGlobals(), &file)) {
     case TRACED_HAS_FAILED:
@@ -92,9 +93,9 @@ on_start(PyObject *self, PyObject *const *args, Py_ssize_t Py_UNUSED(n_args))
 }
 
 static PyObject *
-on_resume(PyObject *self, PyObject *const *args, Py_ssize_t Py_UNUSED(n_args))
+on_resume(PyObject *self, PyObject *const *args, size_t Py_UNUSED(n_args), PyObject *Py_UNUSED(names))
 {
-    traced_frames *frames = (traced_frames *)self;
+    traced_frames *frames = traced_callback_frames(self);
     traced_file *file = NULL;
     enum traced_answer answer = traced_files_find(frames, (PyCodeObject *)args[0], PyEval_GetGlobals(), &file);
     PyFrameObject *frame = frame_of(args[0]); // borrowed
@@ -117,9 +118,9 @@ begins(PyFrameObject *frame)
 }
 
 static PyObject *
-on_throw(PyObject *self, PyObject *const *args, Py_ssize_t Py_UNUSED(n_args))
+on_throw(PyObject *self, PyObject *const *args, size_t Py_UNUSED(n_args), PyObject *Py_UNUSED(names))
 {
-    traced_frames *frames = (traced_frames *)self;
+    traced_frames *frames = traced_callback_frames(self);
     traced_file *file = NULL;
     enum traced_answer answer = traced_files_find(frames, (PyCodeObject *)args[0], PyEval_GetGlobals(), &file);
     PyFrameObject *frame = answer == TRACED_IS_KNOWN ? frame_of(args[0]) : NULL; // borrowed
@@ -147,16 +148,16 @@ tell_line(traced_frames *frames)
 }
 
 static PyObject *
-on_line(PyObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNUSED(n_args))
+on_line(PyObject *self, PyObject *const *Py_UNUSED(args), size_t Py_UNUSED(n_args), PyObject *Py_UNUSED(names))
 {
-    return tell_line((traced_frames *)self);
+    return tell_line(traced_callback_frames(self));
 }
 
 /* A jump back to the current line is also a line event, as for sys.settrace. */
 static PyObject *
-on_jump(PyObject *self, PyObject *const *args, Py_ssize_t Py_UNUSED(n_args))
+on_jump(PyObject *self, PyObject *const *args, size_t Py_UNUSED(n_args), PyObject *Py_UNUSED(names))
 {
-    traced_frames *frames = (traced_frames *)self;
+    traced_frames *frames = traced_callback_frames(self);
     int start = (int)PyLong_AsLong(args[1]);
     int end = (int)PyLong_AsLong(args[2]);
     int line = end >= start ? -1 : PyCode_Addr2Line((PyCodeObject *)args[0], end);
@@ -178,21 +179,21 @@ tell_end(traced_frames *frames, int is_left)
 }
 
 static PyObject *
-on_return(PyObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNUSED(n_args))
+on_return(PyObject *self, PyObject *const *Py_UNUSED(args), size_t Py_UNUSED(n_args), PyObject *Py_UNUSED(names))
 {
-    return tell_end((traced_frames *)self, 1);
+    return tell_end(traced_callback_frames(self), 1);
 }
 
 static PyObject *
-on_yield(PyObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNUSED(n_args))
+on_yield(PyObject *self, PyObject *const *Py_UNUSED(args), size_t Py_UNUSED(n_args), PyObject *Py_UNUSED(names))
 {
-    return tell_end((traced_frames *)self, 0);
+    return tell_end(traced_callback_frames(self), 0);
 }
 
 static PyObject *
-on_unwind(PyObject *self, PyObject *const *args, Py_ssize_t Py_UNUSED(n_args))
+on_unwind(PyObject *self, PyObject *const *args, size_t Py_UNUSED(n_args), PyObject *Py_UNUSED(names))
 {
-    traced_frames *frames = (traced_frames *)self;
+    traced_frames *frames = traced_callback_frames(self);
     PyObject *known = PyDict_GetItemWithError(frames->known, ((PyCodeObject *)args[0])->co_filename); // borrowed
     if (known == NULL && PyErr_Occurred()) {
         return NULL;
@@ -204,12 +205,12 @@ on_unwind(PyObject *self, PyObject *const *args, Py_ssize_t Py_UNUSED(n_args))
     return tell_end(frames, frame == NULL || !frame_stands_at_yield(frame));
 }
 
-#define CALLBACK(event, function) {event, (PyCFunction)(void (*)(void))function, METH_FASTCALL, NULL}
-
-static PyMethodDef callbacks[] = {
-    CALLBACK("PY_START", on_start), CALLBACK("PY_RESUME", on_resume), CALLBACK("PY_THROW", on_throw),
-    CALLBACK("LINE", on_line),      CALLBACK("JUMP", on_jump),        CALLBACK("PY_RETURN", on_return),
-    CALLBACK("PY_YIELD", on_yield), CALLBACK("PY_UNWIND", on_unwind),
+static const struct {
+    const char *event;
+    vectorcallfunc function;
+} callbacks[] = {
+    {"PY_START", on_start}, {"PY_RESUME", on_resume}, {"PY_THROW", on_throw}, {"LINE", on_line},
+    {"JUMP", on_jump},      {"PY_RETURN", on_return}, {"PY_YIELD", on_yield}, {"PY_UNWIND", on_unwind},
 };
 
 PyDoc_STRVAR(traced_frames_monitor_doc,
@@ -252,8 +253,8 @@ traced_frames_monitor(PyObject *module, PyObject *args)
         return NULL;
     }
     for (size_t i = 0; i < sizeof callbacks / sizeof callbacks[0]; i++) {
-        PyObject *callback = PyCFunction_New(&callbacks[i], self); // owned
-        int status = callback == NULL ? -1 : PyDict_SetItemString(found, callbacks[i].ml_name, callback);
+        PyObject *callback = traced_callback_new(frames, callbacks[i].function); // owned
+        int status = callback == NULL ? -1 : PyDict_SetItemString(found, callbacks[i].event, callback);
         Py_XDECREF(callback);
         if (status < 0) {
             Py_DECREF(found);
@@ -271,5 +272,5 @@ static PyMethodDef module_methods[] = {
 int
 traced_frames_monitoring_exec(PyObject *module)
 {
-    return PyModule_AddFunctions(module, module_methods);
+    return traced_callbacks_exec(module) < 0 ? -1 : PyModule_AddFunctions(module, module_methods);
 }

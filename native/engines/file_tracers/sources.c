@@ -20,6 +20,25 @@ traced_source_new(traced_file *file, PyObject *path)
     return source;
 }
 
+/* Read a function of a plugin from an attribute. 0, or -1 with an exception. */
+static int
+read_function(PyObject *traced, const char *name, plugin_function *read)
+{
+    PyObject *found = PyObject_GetAttrString(traced, name); // owned
+    if (found == NULL) {
+        return -1;
+    }
+    if (PyMethod_Check(found)) {
+        read->function = Py_NewRef(PyMethod_GET_FUNCTION(found));
+        read->self = Py_NewRef(PyMethod_GET_SELF(found));
+        Py_DECREF(found);
+    }
+    else {
+        read->function = found;
+    }
+    return 0;
+}
+
 traced_file *
 traced_file_new(PyObject *traced)
 {
@@ -34,10 +53,9 @@ traced_file_new(PyObject *traced)
     file->traced = Py_NewRef(traced);
     file->filename = PyObject_GetAttrString(traced, "filename");
     file->plugin = PyObject_GetAttrString(traced, "plugin");
-    file->line_range = PyObject_GetAttrString(traced, "line_range");
-    file->source_of = PyObject_GetAttrString(traced, "source_of");
     int is_made = path != NULL && sources != NULL && file->filename != NULL && file->plugin != NULL
-                  && file->line_range != NULL && file->source_of != NULL;
+                  && read_function(traced, "line_range", &file->line_range) == 0
+                  && read_function(traced, "source_of", &file->source_of) == 0;
     if (is_made && sources != Py_None) {
         file->sources = PyDict_New();
         is_made = file->sources != NULL;
@@ -60,8 +78,10 @@ traced_file_traverse(const traced_file *file, visitproc visit, void *arg)
 {
     Py_VISIT(file->traced);
     Py_VISIT(file->plugin);
-    Py_VISIT(file->line_range);
-    Py_VISIT(file->source_of);
+    Py_VISIT(file->line_range.function);
+    Py_VISIT(file->line_range.self);
+    Py_VISIT(file->source_of.function);
+    Py_VISIT(file->source_of.self);
     Py_VISIT(file->sources);
     return 0;
 }
@@ -79,8 +99,10 @@ traced_file_free(traced_file *file)
     Py_XDECREF(file->traced);
     Py_XDECREF(file->filename);
     Py_XDECREF(file->plugin);
-    Py_XDECREF(file->line_range);
-    Py_XDECREF(file->source_of);
+    Py_XDECREF(file->line_range.function);
+    Py_XDECREF(file->line_range.self);
+    Py_XDECREF(file->source_of.function);
+    Py_XDECREF(file->source_of.self);
     Py_XDECREF(file->sources);
     PyMem_Free(file);
 }
@@ -120,6 +142,11 @@ traced_source_add(module_state *state, traced_source *source, int32_t from, int3
         context_id = rec->context_id;
     }
     uint64_t pair = pair_of(from, to);
+    const other_context_pairs *latest = source->pairs;
+    if (latest != NULL && latest->context_id == context_id && latest->generation == rec->generation
+        && pair_set_has(&latest->pairs, pair)) {
+        return;
+    }
     if (pair != 0 && other_context_pairs_add(&source->pairs, context_id, rec->generation, from, to) != 0) {
         recorder_add_trace_pairs(rec, source->path, source->path, &pair, 1, 1, with_arcs ? TRACE_HAS_ARCS : 0,
                                  context_id);

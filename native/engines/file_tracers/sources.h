@@ -17,6 +17,23 @@ typedef struct traced_source {
     uint32_t context_id; /* the process's when `pairs` began */
 } traced_source;
 
+/* A function of a plugin. A bound method is kept in its parts, which are called as the method would be. */
+typedef struct plugin_function {
+    PyObject *function; /* owned */
+    PyObject *self; /* owned: its first argument; NULL if it is not a method */
+} plugin_function;
+
+/* Call it with one or two arguments, `second` NULL if it takes one: a new reference, or NULL with an exception. */
+static inline PyObject *
+plugin_function_call(const plugin_function *called, PyObject *first, PyObject *second)
+{
+    PyObject *arguments[] = {NULL, called->self, first, second};
+    size_t n = second == NULL ? 1 : 2;
+    return called->self == NULL
+               ? PyObject_Vectorcall(called->function, arguments + 2, n | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL)
+               : PyObject_Vectorcall(called->function, arguments + 1, (n + 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+}
+
 /* The contents of a TracedFile (observe/file_tracers/files.py), which do not change, except whether the plugin is
  * on. */
 typedef struct traced_file {
@@ -24,8 +41,8 @@ typedef struct traced_file {
     PyObject *traced; /* owned: the TracedFile */
     PyObject *filename; /* owned */
     PyObject *plugin; /* owned */
-    PyObject *line_range; /* owned: frame -> (first, last) */
-    PyObject *source_of; /* owned: (filename, frame) -> name | None */
+    plugin_function line_range; /* frame -> (first, last) */
+    plugin_function source_of; /* (filename, frame) -> name | None */
     PyObject *sources; /* owned: dict name -> address of a source, 0 if it is not measured; NULL: all frames have one */
     traced_source *only; /* borrowed: that one, NULL if it is not measured */
     traced_source *first; /* owned list */

@@ -76,6 +76,33 @@ for label in "one", "two", "one":
     }
 
 
+CALLABLES = """
+
+class Source:
+    def __call__(self, filename, frame):
+        return frame.f_locals["self"].filename if frame.f_code.co_name == "render" else None
+
+
+class Callables(Lines):
+    def __init__(self, options):
+        super().__init__(options)
+        self.line_number_range = functools.partial(Lines.line_number_range, self)
+        self.dynamic_source_filename = Source()
+"""
+
+
+@pytest.mark.any_python
+def test_functions_of_a_plugin_may_be_any_callables(footfall: Footfall, tmp_path: pathlib.Path) -> None:
+    """An object with `__call__` and a partial, instead of methods of the tracer."""
+    plugin = FILES["my_plugin.py"]
+    assert "Lines(options)" in plugin
+    plugin = "import functools\n" + plugin.replace("Lines(options)", "Callables(options)") + CALLABLES
+    write_project(tmp_path, main_py='import engine\nengine.Template("a.tpl").render_all({3})\n', my_plugin_py=plugin)
+    footfall("run", "-q", "--no-profile", "main.py")
+    found = read_traced(tmp_path / ".coverage")
+    assert found["a.tpl", "my_plugin.Callables", ""] == [(-8, 3), (3, -8), (3, 3)]
+
+
 NAMING = """
 
 class Contexts(coverage.CoveragePlugin):
