@@ -6,7 +6,6 @@ Called by `resolve.py`. With contexts, each set of events of a code object is ke
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from footfall.analyze.bytecode.opcodes import OPCODES_BY_VERSION
@@ -69,13 +68,13 @@ class _Process(NamedTuple):
     contexts: dict[int, str]
 
 
-def merge_records(paths: Iterable[Path], read: ReadRecord = read_record) -> MergedRecords:
+def merge_records(paths: Iterable[str], read: ReadRecord = read_record) -> MergedRecords:
     """Read and merge record files. What can't be read is left out, with a message."""
     merged = MergedRecords()
     for path in paths:
         damage: list[str] = []
         try:
-            record = read(str(path), damage)
+            record = read(path, damage)
         except FootfallError as error:
             merged.messages.append((error.slug, str(error)))
             continue

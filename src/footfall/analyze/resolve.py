@@ -35,7 +35,7 @@ from footfall.record.run.sample_log import SampleLog
 if TYPE_CHECKING:
     from footfall.analyze.probes.arcs import MeaningsStore, ProbeMeaning
 
-__all__ = ["join_context", "resolve"]
+__all__ = ["join_context", "resolve", "resolve_lines"]
 
 _END_OF_LINES = 8 * MAX_NUMBITS_BYTES
 _FEW_INCOMPLETE = 0.01  # shares of a profile are hardly more exact
@@ -48,18 +48,56 @@ def resolve(
     context: str = "",
     progress: Progress | None = None,
     store: MeaningsStore | None = None,
-    read: ReadRecord = read_record,
 ) -> RunData:
     """Compute the lines, arcs and profile of the run in `run_directory`.
 
     `context` is the static context of everything; a dynamic one follows it after a "|". `store` keeps what a source's
     probes mean between runs. `progress(done, total)` is called for each code object and module. A damaged record is
-    left out, with a message. `read` is for a run that is resolved again and again while it goes on.
+    left out, with a message.
     """
-    directory = Path(run_directory)
-    records = (directory / name for name in sorted(os.listdir(directory)) if name.endswith(".rec"))
+    directory = str(run_directory)
+    merged, coverage = _resolve_coverage(directory, context, progress, store, read_record)
+    files, messages = coverage.files, coverage.messages
+    cwd_by_pid = merged.cwd_by_pid()
+
+    def contexts_of(log: SampleLog) -> dict[int, str]:
+        labels = {0: context}
+        labels.update((key, join_context(context, label)) for key, label in merged.contexts_of(log).items())
+        return labels
+
+    paths = _PathFinder(cwd_by_pid)
+    logs = list(_known_logs(read_sample_logs(directory, messages), messages))
+    return RunData(
+        files=files,
+        has_arcs=merged.has_branches,
+        messages=messages,
+        profile=_profile_of_whole(logs, paths.find, contexts_of, messages),
+        n_processes=len(cwd_by_pid),
+        conditions={path: codes for path, codes in coverage.outcomes.conditions().items() if path in files},
+        test_times={
+            join_context(context, label): time for label, time in read_phase_times(directory, messages).items()
+        },
+    )
+
+
+def resolve_lines(
+    run_directory: str, context: str, read: ReadRecord = read_record
+) -> tuple[dict[str, FileData], list[tuple[str, str]]]:
+    """Compute only what ran, in a run without profile: by path, and messages.
+
+    Called for each read of a program that measures itself. `read` is for a run that is resolved again and again while
+    it goes on.
+    """
+    _, coverage = _resolve_coverage(run_directory, context, None, None, read)
+    return coverage.files, coverage.messages
+
+
+def _resolve_coverage(
+    directory: str, context: str, progress: Progress | None, store: MeaningsStore | None, read: ReadRecord
+) -> tuple[MergedRecords, _CoverageResolver]:
+    records = (f"{directory}/{name}" for name in sorted(os.listdir(directory)) if name.endswith(".rec"))
     merged = merge_records(records, read)
-    coverage = _CoverageResolver(str(directory), context, store)
+    coverage = _CoverageResolver(directory, context, store)
     coverage.resolve(merged, progress)
     files, messages = coverage.files, coverage.messages
     for path, tracer in merged.tracers.items():
@@ -69,26 +107,7 @@ def resolve(
             files.pop(path, None)  # its plugin has failed, so what was recorded of it is incomplete
     _add_inferred(files, merged.imported, context, messages)
     _leave_out_names_without_file(files, messages)
-    cwd_by_pid = merged.cwd_by_pid()
-
-    def contexts_of(log: SampleLog) -> dict[int, str]:
-        labels = {0: context}
-        labels.update((key, join_context(context, label)) for key, label in merged.contexts_of(log).items())
-        return labels
-
-    paths = _PathFinder(cwd_by_pid)
-    logs = list(_known_logs(read_sample_logs(str(directory), messages), messages))
-    return RunData(
-        files=files,
-        has_arcs=merged.has_branches,
-        messages=messages,
-        profile=_profile_of_whole(logs, paths.find, contexts_of, messages),
-        n_processes=len(cwd_by_pid),
-        conditions={path: codes for path, codes in coverage.outcomes.conditions().items() if path in files},
-        test_times={
-            join_context(context, label): time for label, time in read_phase_times(str(directory), messages).items()
-        },
-    )
+    return merged, coverage
 
 
 class _CoverageResolver:

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from footfall.analyze.resolve import join_context, resolve
-from footfall.analyze.resolved_run import RunData
+from footfall.analyze.resolve import join_context, resolve_lines
 from footfall.api.measuring import Place, find_place, start_new_calls, stop_recording
 from footfall.compat.options import measures_children
 from footfall.config.configuration import Config
@@ -196,16 +195,16 @@ class Measuring:
             return collected
         for stretch in (*self._stopped, *([self._running] if self._running is not None else ())):
             collected.is_empty = False
-            _add_new(collected, stretch, self._resolve(stretch))
+            _add_new(collected, stretch, *self._resolve(stretch))
             if stretch is not self._running:
                 self._remove(stretch)
         self._stopped.clear()
         return collected
 
-    def _resolve(self, stretch: _Stretch) -> RunData:
+    def _resolve(self, stretch: _Stretch) -> tuple[dict[str, FileData], list[tuple[str, str]]]:
         """Return what is new in a period that was resolved before or goes on, everything in another."""
         read = stretch.changes.read if stretch is self._running or stretch.reported_files else read_record
-        return resolve(stretch.place.directory.path, stretch.static_context, read=read)
+        return resolve_lines(str(stretch.place.directory.path), stretch.static_context, read)
 
     def _remove(self, stretch: _Stretch) -> None:
         if self.is_of_parent:
@@ -222,10 +221,12 @@ def _remove_place(place: Place) -> None:
         remove_run_directory(place.directory)
 
 
-def _add_new(collected: Measured, stretch: _Stretch, run: RunData) -> None:
+def _add_new(
+    collected: Measured, stretch: _Stretch, files: dict[str, FileData], messages: list[tuple[str, str]]
+) -> None:
     collected.earlier |= stretch.reported_files
-    stretch.reported_files |= run.files.keys()
-    for path, found in run.files.items():
+    stretch.reported_files |= files.keys()
+    for path, found in files.items():
         into = collected.files.setdefault(path, FileData(tracer=found.tracer))
         for label, lines in found.lines.items():
             reported_lines = stretch.reported_lines.setdefault((path, label), set())
@@ -235,7 +236,7 @@ def _add_new(collected: Measured, stretch: _Stretch, run: RunData) -> None:
             reported_arcs = stretch.reported_arcs.setdefault((path, label), set())
             into.arcs.setdefault(label, set()).update(arcs - reported_arcs)
             reported_arcs |= arcs
-    new = [message for message in run.messages if message not in stretch.reported_messages]
+    new = [message for message in messages if message not in stretch.reported_messages]
     collected.messages += new
     stretch.reported_messages.update(new)
 

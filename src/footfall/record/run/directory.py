@@ -344,7 +344,7 @@ def empty_run_directory(directory: RunDirectory) -> bool:
         if not directory.is_temporary or len(records) > 1 or any(not name.endswith(".rec") for name in records):
             return False
         for name in records:
-            os.unlink(directory.path / name)
+            os.unlink(f"{directory.path}/{name}")
     except OSError:
         return False
     return True
