@@ -143,6 +143,22 @@ def test_speedscope(tmp_path) -> None:
     )
 
 
+def test_no_part_of_a_wide_speedscope_file_is_large() -> None:
+    """Frames and weights of a profile with many of them are written in parts, and are all there."""
+    profile = Profile(threads=[ProfiledThread(1, 1, "one")])
+    n_frames = 10_000
+    for number in range(n_frames):
+        profile.frames.append(Frame(Function("a.py", f"function_{number}", 1), number, number, None, None))
+        profile.nodes.append(TreeNode(0, number))
+        profile.costs[number + 1, 0, ""] = Cost(samples=number + 1)
+    parts = list(render_speedscope(profile, Clock.SAMPLES))
+    assert max(map(len, parts)) < sum(map(len, parts)) / 2
+    file = json.loads("".join(parts))
+    assert [each["line"] for each in file["shared"]["frames"]] == list(range(n_frames))
+    assert file["profiles"][0]["weights"] == list(range(1, n_frames + 1))
+    assert file["profiles"][0]["samples"] == [[number] for number in range(n_frames)]
+
+
 def test_speedscope_of_sums(tmp_path) -> None:
     """Without the order in time each stack is there once, with its sum."""
     file = json.loads("".join(render_speedscope(_without_order(make_profile(tmp_path)), Clock.WALL)))

@@ -5,7 +5,8 @@ https://github.com/jlfwong/speedscope/blob/main/src/lib/file-format-spec.ts. Pur
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, TypeVar
 
 from footfall._version import VERSION
 from footfall.analyze.profile.calltree import Cost, Frame, Profile, has_source
@@ -16,6 +17,8 @@ from footfall.report.jsontext import render_json
 __all__ = ["render_speedscope"]
 
 _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
+_ITEMS_IN_PART: Final = 4096
+_T = TypeVar("_T")
 
 
 def render_speedscope(profile: Profile, clock: Clock = Clock.CPU) -> Iterator[str]:
@@ -31,9 +34,10 @@ def render_speedscope(profile: Profile, clock: Clock = Clock.CPU) -> Iterator[st
         "$schema": _SCHEMA,
         "exporter": f"footfall@{VERSION}",
         "name": f"footfall, {CLOCK_WORDS[clock]}",  # which load/profiles/json/speedscope.py reads
-        "shared": {"frames": [_frame(frame) for frame in profile.frames]},
     }
-    yield f'{_json(head)[:-1]},"profiles":['
+    yield f'{_json(head)[:-1]},"shared":{{"frames":['
+    yield from _items(profile.frames, _frame)
+    yield ']},"profiles":['
     for number, thread in enumerate(profile.threads):
         start, rows = by_thread.get(number, (0, []))
         described = {
@@ -42,9 +46,10 @@ def render_speedscope(profile: Profile, clock: Clock = Clock.CPU) -> Iterator[st
             "unit": "none" if clock is Clock.SAMPLES else "nanoseconds",
             "startValue": start,
             "endValue": start + sum(weight for _, weight in rows),
-            "weights": [weight for _, weight in rows],
         }
-        yield f'{"," if number else ""}{_json(described)[:-1]},"samples":['
+        yield f'{"," if number else ""}{_json(described)[:-1]},"weights":['
+        yield from _items(rows, lambda row: row[1])
+        yield '],"samples":['
         for at, (node, _) in enumerate(rows):
             stack = ",".join(map(str, reversed(frames_above(profile, node))))
             yield f"{',' if at else ''}[{stack}]"
@@ -59,6 +64,13 @@ def _frame(frame: Frame) -> dict[str, str | int]:
     if frame.column is not None:
         entry["col"] = frame.column + 1
     return entry
+
+
+def _items(values: Sequence[_T], entry_of: Callable[[_T], object]) -> Iterator[str]:
+    """Yield what lies between the brackets of a list, in parts: all of a wide profile's would be twice its size."""
+    for start in range(0, len(values), _ITEMS_IN_PART):
+        part = [entry_of(value) for value in values[start : start + _ITEMS_IN_PART]]
+        yield f"{',' if start else ''}{_json(part)[1:-1]}"
 
 
 def _json(value: object) -> str:
