@@ -1,7 +1,7 @@
 // What a user does with the extension, step by step in a real editor, and what has to be seen then.
 const assert = require("node:assert/strict");
 const { spawn } = require("node:child_process");
-const { existsSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
+const { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 
 const { Editor } = require("./editor.cjs");
@@ -14,6 +14,19 @@ function violations(document) {
     new Function(source)();
     return (await globalThis.axe.run()).violations.map(({ id, nodes }) => [id, nodes[0].html]);
   }, axe);
+}
+
+/** The processes that were started in a directory with this word, by their numbers. */
+function processesIn(directory, word) {
+  return readdirSync("/proc").filter((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      const words = readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0");
+      return words.includes(word) && readlinkSync(`/proc/${name}/cwd`) === directory;
+    } catch {
+      return false; // it has ended
+    }
+  });
 }
 
 async function main([home, work]) {
@@ -38,6 +51,8 @@ async function main([home, work]) {
     });
     await step("its tests run with coverage", async () => {
       await editor.command("Test: Run All Tests with Coverage");
+      await editor.until("its data", () => existsSync(join(work, "sample", ".coverage")));
+      await editor.coverageView();
       await editor.until("the percentage of a file", () => page.locator("text=/^\\d+(\\.\\d+)?%$/").count());
       await editor.shot("coverage");
     });
@@ -111,6 +126,8 @@ async function main([home, work]) {
         .locator(".found")
         .filter({ hasText: /functions?, .* of all/ })
         .waitFor();
+      await page.keyboard.press("Enter");
+      await panel.locator(".found").filter({ hasText: "match 1 of" }).waitFor();
       await editor.shot("flame");
     });
     for (const [kind, theme] of [
@@ -174,6 +191,10 @@ async function main([home, work]) {
       await page.locator(".tab.active", { hasText: "footfall: test_shop.py::test_busy" }).waitFor();
       panel = await editor.panel();
       await panel.locator("td", { hasText: "squares" }).first().waitFor();
+      // without the frames of what runs it
+      assert.equal(await chooser("Test").inputValue(), "1");
+      assert.equal(await chooser("Frames").inputValue(), "own");
+      assert.equal(await panel.locator("td", { hasText: "pytest_pyfunc_call" }).count(), 0);
       await editor.shot("profiled-test");
     });
     await step("a run that is cancelled ends, and its processes too", async () => {
@@ -210,8 +231,9 @@ async function main([home, work]) {
       await editor.until("its data", () => existsSync(join(work, "sample", "command.coverage")));
       await editor.shot("profiled-command");
     });
+    let worker;
     await step("a running process is attached to", async () => {
-      const worker = spawn(join(work, "sample", ".venv", "bin", "python"), ["worker.py"], {
+      worker = spawn(join(work, "sample", ".venv", "bin", "python"), ["worker.py"], {
         cwd: join(work, "sample"),
       });
       try {
@@ -225,6 +247,7 @@ async function main([home, work]) {
       }
       panel = await editor.panel();
       await panel.locator("td", { hasText: "squares" }).first().waitFor();
+      assert.ok(existsSync(join(work, "sample", ".footfall", `attach-${worker.pid}.coverage`)));
       await editor.shot("attached");
     });
     await step("two runs are compared", async () => {
@@ -236,6 +259,36 @@ async function main([home, work]) {
       await page.locator(".tab.active", { hasText: " and " }).waitFor();
       panel = await editor.panel();
       await editor.shot("compared");
+    });
+    await step("nothing is coloured in two runs of the same", async () => {
+      await editor.command("footfall: Compare Two Runs...");
+      await page.getByText("the earlier one").waitFor();
+      await editor.choose("command.coverage");
+      await page.getByText("the later one").waitFor();
+      await editor.pick(".coverage"); // of the same program
+      await page.locator(".tab.active", { hasText: "command.coverage and .coverage" }).waitFor();
+      panel = await editor.panel();
+      await panel.locator("p.noise", { hasText: "a difference that may be noise" }).waitFor();
+      const changes = await panel.locator("table.sorted tbody td:nth-child(6)").allInnerTexts();
+      assert.deepEqual(
+        changes.filter((text) => !text.startsWith("(")),
+        [],
+      );
+      await editor.shot("same");
+    });
+    await step("marks come back when the service is killed again and again", async () => {
+      const services = () => processesIn(join(work, "sample"), "serve");
+      await editor.open("main.py");
+      for (let ends = 1; ends <= 3; ends++) {
+        const [pid] = await editor.until("the service", async () => services().length > 0 && services());
+        process.kill(pid, "SIGKILL");
+        await editor.until("its end", () => !services().includes(pid));
+      }
+      await page.getByText("ends again and again").first().waitFor();
+      await editor.shot("killed");
+      await page.getByRole("button", { name: "Restart" }).first().click();
+      await editor.until("the service", () => services().length > 0);
+      await editor.until("marks", async () => Object.keys(await editor.marks("main.py")).length > 0);
     });
     await step("untested code is listed", async () => {
       await editor.command("Testing: Focus on Untested Code by Time View");

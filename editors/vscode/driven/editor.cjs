@@ -108,6 +108,45 @@ class Editor {
     return row;
   }
 
+  /** Run a command of the palette if it is there now; say whether it was. */
+  async tryCommand(title) {
+    const row = this.page
+      .locator(".quick-input-list .monaco-list-row")
+      .filter({ has: this.page.getByText(title, { exact: true }) })
+      .first();
+    await this.page.keyboard.press("F1");
+    const input = this.page.locator(".quick-input-widget input").first();
+    try {
+      await input.fill(`>${title}`, { timeout: 2000 });
+      await row.click({ timeout: 2000 });
+      return true;
+    } catch {
+      await this.page.keyboard.press("Escape");
+      return false;
+    }
+  }
+
+  /** See the editor's view of coverage, which does not always open by itself when a run has ended. */
+  async coverageView() {
+    const percentages = this.page
+      .locator(".test-coverage-list-item-label, .test-coverage-bars")
+      .filter({ visible: true });
+    for (const start = Date.now(); Date.now() - start < PATIENCE_MS;) {
+      // its commands are there once there is coverage
+      const isThere = await percentages
+        .first()
+        .waitFor({ timeout: 5000 })
+        .then(
+          () => true,
+          () => false,
+        );
+      if (isThere) return;
+      if (!(await this.tryCommand("Testing: Focus on Test Coverage View")))
+        await this.tryCommand("Test: Open Coverage");
+    }
+    throw new Error("the view of coverage did not come");
+  }
+
   /** Choose the row of the quick pick that has this text. */
   async pick(text) {
     await this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: text }).first().click();

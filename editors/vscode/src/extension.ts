@@ -104,8 +104,14 @@ export function activate(context: vscode.ExtensionContext): void {
     command("footfall.toggleMarks", () => decorations.toggle()),
     command("footfall.flame", () => openFlame(current())),
     command("footfall.openProfile", async () => {
-      const [file] = (await vscode.window.showOpenDialog({ title: "Open a profile", canSelectMany: false })) ?? [];
-      if (file !== undefined) await openFlame(current(), { profile: file.fsPath });
+      const project = current();
+      const [file] =
+        (await vscode.window.showOpenDialog({
+          title: "Open a profile",
+          canSelectMany: false,
+          defaultUri: project.folder.uri,
+        })) ?? [];
+      if (file !== undefined) await openFlame(project, { profile: file.fsPath });
     }),
     command("footfall.flameOfFile", () => openFlame(current(), { path: currentPath() })),
     command("footfall.compare", () => compareRuns(current())),
@@ -114,8 +120,13 @@ export function activate(context: vscode.ExtensionContext): void {
     command("footfall.profileFile", () => profileFile(current(), currentPath())),
     command("footfall.profileTest", async () => {
       const [project, { path, line }] = [current(), currentPlace()];
-      const [profile, name] = await tests.runAt(project, path, line);
-      await openFlame(project, { profile }, name);
+      const { dataFile, title, test } = await tests.runAt(project, path, line);
+      await openFlame(
+        project,
+        { profile: dataFile },
+        title,
+        test === undefined ? { frames: "own" } : { test, frames: "own" },
+      );
     }),
     command("footfall.runTestsOfLine", async (uri?: string, at?: number) => {
       const given = uri === undefined || at === undefined ? undefined : vscode.Uri.parse(uri);

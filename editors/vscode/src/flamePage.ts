@@ -25,13 +25,22 @@ new MutationObserver((changes) => {
 document.addEventListener("DOMContentLoaded", follow);
 `;
 
+/** What the viewer shows first: one test, only the frames of the project's own code. */
+export interface Shown {
+  test?: string;
+  frames?: "own";
+}
+
 /** Return the page of `profile/flame` with a policy: only its own scripts run, and nothing is loaded. */
-export function panelPage(page: string, nonce: string): string {
+export function panelPage(page: string, nonce: string, shown: Shown = {}): string {
+  // the viewer reads it from the address, as of a link to it; nothing in it is left that could end the script
+  const hash = JSON.stringify(String(new URLSearchParams({ ...shown }))).replaceAll("<", "\\u003c");
+  const bridge = `location.hash = ${hash};${BRIDGE}`;
   const policy = `default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'nonce-${nonce}'; base-uri 'none'; form-action 'none'`;
   // the payload has no "<", so that the first <script> is the viewer's
   return page
     .replace("<head>", () => `<head>\n<meta http-equiv="Content-Security-Policy" content="${policy}">`)
-    .replace("<script>", () => `<script nonce="${nonce}">${BRIDGE}</script>\n<script nonce="${nonce}">`);
+    .replace("<script>", () => `<script nonce="${nonce}">${bridge}</script>\n<script nonce="${nonce}">`);
 }
 
 /** Return where a click in the panel leads, of a link such as "/path/file.py?beside#L12"; undefined for anything else. */

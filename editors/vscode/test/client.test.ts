@@ -50,9 +50,9 @@ test("a client asks the real service", { skip: python === undefined && "FOOTFALL
   await assert.rejects(both[0], (error) => error instanceof ServiceError && error.slug === "outside-project");
   assert.equal((await both[1]).files.length, 1);
 
-  const changed = new Promise<void>((resolve) => (client.onDataChanged = resolve));
+  const changed = new Promise<string>((resolve) => (client.onDataChanged = resolve));
   utimesSync(join(root, ".coverage"), 1, 1);
-  await changed;
+  assert.equal(await changed, join(root, ".coverage"));
 });
 
 test("a service that can't be started, or is none, is an error", async () => {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   realpathSync,
@@ -17,6 +18,7 @@ import { test } from "node:test";
 
 import type { CancellationToken, ExtensionContext, FileCoverage, TestRun, TestRunProfile } from "vscode";
 
+import { OwnDirectory } from "../src/ownDirectory";
 import { Project } from "../src/editor/project";
 import { activate } from "../src/extension";
 import * as fake from "./fakeVscode";
@@ -150,13 +152,36 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
       ["a dir/test_more.py::test_wrong[b: c]", 4],
     ],
   );
+  // what is compared may be of a process that was attached to
+  writeFileSync(join(root, ".footfall", "attach-7.coverage"), "");
+  fake.seen.picked.length = 0;
+  await fake.seen.commands.get("footfall.compare")?.();
+  const labels = (fake.seen.picked as unknown as { label: string }[]).map(({ label }) => label);
+  assert.deepEqual(labels, [
+    ".coverage",
+    ".footfall/attach-7.coverage",
+    ".footfall/some-tests.coverage",
+    "Another file...",
+  ]);
+  await fake.seen.commands.get("footfall.openProfile")?.();
+  assert.deepEqual(fake.seen.dialogs, [root]);
+
+  // with two folders, what is of one says which
+  fake.seen.others = [{ uri: new fake.Uri("/other"), name: "other", index: 1 }];
+  assert.match(tree.getTreeItem(row).description, /^main.py:1 \(project\)/);
+  await fake.seen.commands.get("footfall.flame")?.();
+  assert.equal((fake.seen.panel as { title?: string }).title, "footfall: .coverage (project)");
+  fake.seen.others = [];
+
   // the test nearest above the cursor, with its own flame graph
   const ofTests = { ...editor.document, uri: fake.Uri.file(join(root, "test_main.py")) };
   fake.window.activeTextEditor = { ...editor, document: ofTests, selection: { active: new fake.Position(6, 0) } };
   fake.seen.outcomes.length = 0;
   await fake.seen.commands.get("footfall.profileTest")?.();
   assert.deepEqual(fake.seen.outcomes, outcomes.slice(0, 1));
-  assert.equal((fake.seen.panel as { title?: string }).title, "footfall: test_main.py::test_double");
+  const ofTest = fake.seen.panel as { title?: string; webview: { html: string } };
+  assert.equal(ofTest.title, "footfall: test_main.py::test_double");
+  assert.match(ofTest.webview.html, /location\.hash = "test=test_main\.py%3A%3Atest_double&frames=own"/);
   fake.window.activeTextEditor = { ...editor, document: ofTests, selection: { active: new fake.Position(0, 0) } };
   await fake.seen.commands.get("footfall.profileTest")?.();
   assert.deepEqual(fake.seen.errors.splice(0), ["footfall: Put the cursor in a test first."]);
@@ -217,6 +242,58 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
   assert.deepEqual(fake.seen.coverage, []);
   assert.match(fake.seen.output.at(-1) ?? "", /has not written .*\.coverage/);
   assert.deepEqual(fake.seen.errors, []);
+});
+
+test(
+  "the marks come back when the service has ended, and after many ends it is said",
+  { skip: python === undefined },
+  async (t) => {
+    const root = realpathSync(mkdtempSync(join(tmpdir(), "footfall-")));
+    t.after(() => rmSync(root, { recursive: true }));
+    // a Python that notes its process
+    const noting = join(root, "python");
+    writeFileSync(noting, `#!/bin/sh\necho $$ >> ${root}/pids\nexec ${python} "$@"\n`);
+    chmodSync(noting, 0o755);
+    fake.seen.settings = { python: noting };
+    fake.seen.warnings.length = 0;
+    const folder = { uri: new fake.Uri(root), name: "project", index: 0 };
+    const project = new Project(folder as never, fake.window.createOutputChannel() as never);
+    t.after(() => project.dispose());
+    let changes = 0;
+    project.onDataChanged(() => changes++);
+    await project.dataPath();
+    const pids = () => readFileSync(join(root, "pids"), "utf8").trim().split("\n").map(Number);
+    fake.seen.answer = "Restart"; // what is said is answered at once
+    for (let ends = 1; ends <= 3; ends++) {
+      assert.deepEqual([pids().length, fake.seen.warnings.length], [ends, 0]);
+      process.kill(pids().at(-1) as number, "SIGKILL");
+      await until(() => changes === ends); // by itself: nobody has asked
+    }
+    assert.deepEqual(fake.seen.warnings, [
+      "footfall: The service of project ends again and again: the service was ended by SIGKILL",
+    ]);
+    assert.equal(pids().length, 4);
+  },
+);
+
+test("data of our own runs are in .footfall, or elsewhere where that can't be written", (t) => {
+  const root = mkdtempSync(join(tmpdir(), "footfall-"));
+  t.after(() => rmSync(root, { recursive: true }));
+  const own = new OwnDirectory(root);
+  const file = own.file("attach-7.coverage");
+  assert.equal(file, join(root, ".footfall", "attach-7.coverage"));
+  assert.equal(readFileSync(join(root, ".footfall", ".gitignore"), "utf8"), "*\n");
+  writeFileSync(file, "");
+  assert.deepEqual(own.dataFiles(), [file]);
+
+  const elsewhere = new OwnDirectory("/proc");
+  const other = elsewhere.file("attach-7.coverage");
+  assert.ok(other.startsWith(join(tmpdir(), "footfall-")));
+  assert.equal(elsewhere.file("attach-7.coverage"), other);
+  writeFileSync(other, "");
+  assert.deepEqual(elsewhere.dataFiles(), [other]);
+  elsewhere.dispose();
+  assert.ok(!existsSync(other));
 });
 
 test("an interpreter without footfall is named, with what to do", async (t) => {

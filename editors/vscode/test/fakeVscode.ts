@@ -171,6 +171,13 @@ export const seen = {
   settings: {} as Record<string, unknown>,
   commands: new Map<string, () => Promise<unknown>>(),
   errors: [] as string[],
+  warnings: [] as string[],
+  /** What the user answers to a warning. */
+  answer: undefined as string | undefined,
+  /** Further folders of the workspace. */
+  others: [] as { uri: Uri; name: string; index: number }[],
+  /** Where dialogs that open a file begin. */
+  dialogs: [] as (string | undefined)[],
   picked: [] as string[],
   opened: [] as { path: string; line: number }[],
   tree: undefined as unknown,
@@ -188,10 +195,11 @@ export const seen = {
 
 export const workspace = {
   get workspaceFolders() {
-    return [seen.folder];
+    return [seen.folder, ...seen.others];
   },
   getWorkspaceFolder: () => seen.folder,
   getConfiguration: () => ({ get: (name: string, otherwise: unknown) => seen.settings[name] ?? otherwise }),
+  findFiles: () => Promise.resolve([]),
   onDidSaveTextDocument: () => disposable,
   onDidChangeTextDocument: (listener: Listener) => {
     seen.changes.event(listener);
@@ -228,6 +236,14 @@ export const window = {
     if (!existsSync(uri.fsPath)) return Promise.reject(new Error(`There is no ${uri.fsPath}`));
     seen.opened.push({ path: uri.fsPath, line: options.selection.start.line + 1 });
     return Promise.resolve();
+  },
+  showWarningMessage: (text: string) => {
+    seen.warnings.push(text);
+    return Promise.resolve(seen.answer);
+  },
+  showOpenDialog: ({ defaultUri }: { defaultUri?: Uri }) => {
+    seen.dialogs.push(defaultUri?.fsPath);
+    return Promise.resolve(undefined);
   },
   showErrorMessage: (text: string) => seen.errors.push(text),
   showInformationMessage: noop,

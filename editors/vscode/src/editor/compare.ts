@@ -1,4 +1,5 @@
 // Two profiles in one flame graph, coloured by what became slower and faster.
+import { existsSync } from "node:fs";
 import { relative } from "node:path";
 import * as vscode from "vscode";
 
@@ -19,11 +20,15 @@ async function chooseProfile(project: Project, title: string): Promise<string | 
   const { folder } = project;
   const pattern = new vscode.RelativePattern(folder, "**/{.coverage,.coverage.*,*.coverage}");
   const uris = await vscode.workspace.findFiles(pattern, undefined, MOST_FILES);
-  const rows = uris.map((uri) => ({ label: relative(folder.uri.fsPath, uri.fsPath), path: uri.fsPath }));
+  const root = folder.uri.fsPath;
+  const found = new Set([...uris.map((uri) => uri.fsPath), ...project.own.dataFiles()]);
+  const data = await project.dataPath(); // elsewhere, if the folder can't be written
+  if (existsSync(data)) found.add(data);
+  const rows = [...found].map((path) => ({ label: path.startsWith(`${root}/`) ? relative(root, path) : path, path }));
   rows.sort((a, b) => a.label.localeCompare(b.label));
   const other = { label: "Another file...", path: "" };
   const chosen = await vscode.window.showQuickPick([...rows, other], { title });
   if (chosen !== other) return chosen?.path;
-  const [file] = (await vscode.window.showOpenDialog({ title, canSelectMany: false })) ?? [];
+  const [file] = (await vscode.window.showOpenDialog({ title, canSelectMany: false, defaultUri: folder.uri })) ?? [];
   return file?.fsPath;
 }

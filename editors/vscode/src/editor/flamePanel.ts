@@ -3,8 +3,8 @@ import { randomBytes } from "node:crypto";
 import { basename } from "node:path";
 import * as vscode from "vscode";
 
-import { panelPage, placeOfMessage } from "../flamePage";
-import { describe, openAt, openMeasured, type FlameOf, type Project } from "./project";
+import { panelPage, placeOfMessage, type Shown } from "../flamePage";
+import { describe, inFolder, openAt, openMeasured, type FlameOf, type Project } from "./project";
 
 const VIEW_TYPE = "footfall.flame";
 
@@ -16,7 +16,7 @@ function column(): vscode.ViewColumn {
 }
 
 /** Open it in a panel with this name, or with that of the file and the profile. */
-export async function openFlame(project: Project, of: FlameOf = {}, name?: string): Promise<void> {
+export async function openFlame(project: Project, of: FlameOf = {}, name?: string, shown?: Shown): Promise<void> {
   const options = { enableScripts: true, localResourceRoots: [], retainContextWhenHidden: true };
   // the editor makes the panel while the service makes the graph
   const panel = vscode.window.createWebviewPanel(VIEW_TYPE, "footfall", column(), options);
@@ -37,8 +37,8 @@ export async function openFlame(project: Project, of: FlameOf = {}, name?: strin
   try {
     const { title, page } = await project.flame(of);
     if (isClosed) return;
-    panel.title = `footfall: ${name ?? (of.path === undefined ? title : `${basename(of.path)} in ${title}`)}`;
-    panel.webview.html = panelPage(page, randomBytes(16).toString("base64url"));
+    panel.title = `footfall: ${name ?? (of.path === undefined ? title : `${basename(of.path)} in ${title}`)}${inFolder(project)}`;
+    panel.webview.html = panelPage(page, randomBytes(16).toString("base64url"), shown);
   } catch (error) {
     panel.dispose();
     throw error;

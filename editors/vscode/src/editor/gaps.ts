@@ -4,7 +4,7 @@ import * as vscode from "vscode";
 
 import { percent } from "../marks";
 import type { Gap } from "../service/answers";
-import type { Project } from "./project";
+import { inFolder, type Project } from "./project";
 
 const MOST = 200;
 
@@ -40,7 +40,7 @@ export class GapsView implements vscode.TreeDataProvider<Row> {
   getTreeItem({ gap, total, project }: Row): vscode.TreeItem {
     const item = new vscode.TreeItem(gap.function || "the top level");
     const seconds = gap.untested_seconds || gap.own_seconds;
-    item.description = `${gap.file}:${gap.start_line}${total && seconds ? `  ${percent(seconds / total)}` : ""}`;
+    item.description = `${gap.file}:${gap.start_line}${inFolder(project)}${total && seconds ? `  ${percent(seconds / total)}` : ""}`;
     item.tooltip = `No test runs ${gap.missing}`;
     const path = gap.file.startsWith("/") ? gap.file : join(project.folder.uri.fsPath, gap.file);
     item.command = { command: OPEN_GAP, title: "Open", arguments: [project, path, gap.start_line] };

@@ -1,6 +1,5 @@
 // Profiles that are made on request: of a running process, a file, a command.
 import { spawn } from "node:child_process";
-import { join } from "node:path";
 import * as vscode from "vscode";
 
 import { pythonProcesses } from "../processes";
@@ -25,7 +24,7 @@ export async function attachToProcess(project: Project): Promise<void> {
   const chosen = await vscode.window.showQuickPick(rows, options);
   if (chosen === undefined) return;
   const seconds = vscode.workspace.getConfiguration("footfall", project.folder.uri).get("attachSeconds", 10);
-  const file = join(root, `attach-${chosen.pid}.coverage`);
+  const file = project.own.file(`attach-${chosen.pid}.coverage`);
   await vscode.window.withProgress(
     {
       location: vscode.ProgressLocation.Notification,

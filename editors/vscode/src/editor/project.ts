@@ -3,8 +3,10 @@ import { dirname } from "node:path";
 import * as vscode from "vscode";
 
 import { mover } from "../marks";
+import { OwnDirectory } from "../ownDirectory";
 import type { FlamePage, Initialized, Methods } from "../service/answers";
 import { Client, ServiceError } from "../service/client";
+import { Restarts } from "../service/restarts";
 import { interpreterOf } from "./interpreter";
 
 /** What a flame graph shows: the data file, or the profiles and the part that are named. */
@@ -13,6 +15,8 @@ export interface FlameOf {
   before?: string;
   path?: string;
 }
+
+const RESTART = "Restart";
 
 const NOT_INSTALLED = /^footfall is not installed/;
 
@@ -24,12 +28,19 @@ export class Project implements vscode.Disposable {
   readonly onDataChanged = this.changed.event;
   private client: Promise<Client> | undefined;
   private ofRun: Client | undefined;
+  private readonly restarts = new Restarts();
+  private restarting: NodeJS.Timeout | undefined;
+  private isDisposed = false;
+  /** Where our own runs put their data. */
+  readonly own: OwnDirectory;
   private dataFile = "";
 
   constructor(
     readonly folder: vscode.WorkspaceFolder,
     private readonly log: vscode.LogOutputChannel,
-  ) {}
+  ) {
+    this.own = new OwnDirectory(folder.uri.fsPath);
+  }
 
   async ask<M extends keyof Methods>(method: M, params: Methods[M][0]): Promise<Methods[M][1]> {
     this.client ??= this.start();
@@ -88,6 +99,9 @@ export class Project implements vscode.Disposable {
   }
 
   dispose(): void {
+    this.isDisposed = true;
+    clearTimeout(this.restarting);
+    this.own.dispose();
     this.changed.dispose();
     this.ofRun?.dispose();
     void this.client?.then(
@@ -98,15 +112,47 @@ export class Project implements vscode.Disposable {
 
   private async start(): Promise<Client> {
     const client = await this.newClient();
-    client.onDataChanged = () => this.changed.fire();
+    client.onDataChanged = (dataFile) => {
+      this.dataFile = dataFile;
+      this.changed.fire();
+    };
+    let isReady = false;
     client.onEnded = (reason) => {
       this.log.warn(`The service of ${this.folder.name} has ended: ${reason}`);
-      this.client = undefined; // the next question starts another
+      this.client = undefined; // a question meanwhile starts another
+      if (isReady) this.restartLater(reason);
     };
     const { server, data_file } = await initialized(client);
+    isReady = true;
     this.dataFile = data_file;
     this.log.info(`${server.name} ${server.version} of ${client.command[0]}, data ${data_file}`);
     return client;
+  }
+
+  /** Start the service again, so that marks come back; if it ends again and again, less and less often, and it is said. */
+  private restartLater(reason: string): void {
+    const { waitMs, isToBeSaid } = this.restarts.next(Date.now());
+    clearTimeout(this.restarting);
+    this.restarting = setTimeout(() => void this.restart(), waitMs);
+    if (!isToBeSaid) return;
+    const text = `footfall: The service of ${this.folder.name} ends again and again: ${reason}`;
+    void vscode.window.showWarningMessage(text, RESTART).then((chosen) => {
+      if (chosen !== RESTART) return;
+      this.restarts.forget();
+      return this.restart();
+    });
+  }
+
+  private async restart(): Promise<void> {
+    clearTimeout(this.restarting);
+    if (this.isDisposed) return;
+    try {
+      await this.ask("coverage/stale", { paths: [] });
+    } catch (error) {
+      // one that has answered with an error is there
+      if (!(error instanceof ServiceError) && !this.isDisposed) return this.restartLater(describe(error));
+    }
+    this.changed.fire();
   }
 
   private async newClient(...options: string[]): Promise<Client> {
@@ -125,6 +171,11 @@ async function initialized(client: Client): Promise<Initialized> {
     const help = `Run: ${python} -m pip install footfall; or name another interpreter in the setting footfall.python.`;
     throw new Error(`footfall is not installed for ${python}. ${help}`);
   }
+}
+
+/** Return what tells a folder from the others of the workspace, if there are others. */
+export function inFolder(project: Project): string {
+  return (vscode.workspace.workspaceFolders ?? []).length > 1 ? ` (${project.folder.name})` : "";
 }
 
 export function describe(error: unknown): string {

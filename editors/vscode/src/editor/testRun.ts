@@ -1,7 +1,6 @@
 // "Run with footfall": the tests of a folder, or some of them, with their coverage for the editor's own coverage views.
 import { spawn } from "node:child_process";
-import { mkdirSync, rmSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { rmSync, statSync } from "node:fs";
 import * as vscode from "vscode";
 
 import type { TestOutcome } from "../outcomes";
@@ -15,8 +14,8 @@ import { testCommandOf, TestItems } from "./testItems";
 /** The number of tests up to which a run of them names each; more would not fit in a command. */
 const MOST_NAMED = 1000;
 const LOOK_AGAIN_MS = 300;
-/** The data of a run of some tests, in the project's folder: that of the whole suite stays as it is. */
-const DATA_OF_SOME = join(".footfall", "some-tests.coverage");
+/** The data of a run of some tests: that of the whole suite stays as it is. */
+const DATA_OF_SOME = "some-tests.coverage";
 
 /** The editor's own profile, with what it got in 1.94. */
 interface PerTestProfile extends vscode.TestRunProfile {
@@ -52,15 +51,21 @@ export class Tests implements vscode.Disposable {
     await this.run(new vscode.TestRunRequest(items, undefined, this.profile));
   }
 
-  /** Run the test at a line. Return the data file of the run, and the test's name. */
-  async runAt(project: Project, path: string, line: number): Promise<[dataFile: string, name: string]> {
+  /** Run the test at a line. Return the data file of the run, what was run, and the test's name if it is one alone. */
+  async runAt(
+    project: Project,
+    path: string,
+    line: number,
+  ): Promise<{ dataFile: string; title: string; test: string | undefined }> {
     const items = await this.items.above(project, path, line);
     if (items.length === 0) throw new Error("Put the cursor in a test first.");
     await this.run(new vscode.TestRunRequest(items, undefined, this.profile));
-    const dataFile = join(project.folder.uri.fsPath, DATA_OF_SOME);
+    const dataFile = project.own.file(DATA_OF_SOME);
     if (stateOf(dataFile) === undefined) throw new Error("The test has left no data: see the output of its run.");
     const name = this.items.nameOf(items[0]) ?? "";
-    return [dataFile, items.length === 1 ? name : name.split("[")[0]];
+    return items.length === 1
+      ? { dataFile, title: name, test: name }
+      : { dataFile, title: name.split("[")[0], test: undefined };
   }
 
   dispose(): void {
@@ -107,12 +112,9 @@ export class Tests implements vscode.Disposable {
       items.includes(all) || items.length > MOST_NAMED ? [] : items.map((item) => this.items.nameOf(item) ?? "");
     const left = [...excluded].flatMap((item) => this.items.nameOf(item) ?? []);
     const isWhole = runner === undefined || (names.length === 0 && left.length === 0);
-    const dataFile = isWhole ? await project.dataPath() : join(project.folder.uri.fsPath, DATA_OF_SOME);
+    let dataFile = isWhole ? await project.dataPath() : project.own.file(DATA_OF_SOME);
     const before = stateOf(dataFile);
-    if (!isWhole) {
-      mkdirSync(dirname(dataFile), { recursive: true });
-      rmSync(dataFile, { force: true });
-    }
+    if (!isWhole) rmSync(dataFile, { force: true });
     const outcomes = new GrowingFile();
     const asked = runner?.run(names, left, outcomes.path) ?? [...command];
     const environment: Record<string, string> = {};
@@ -141,6 +143,7 @@ export class Tests implements vscode.Disposable {
         run.failed(item, [], spent); // what failed says so itself
       else run.errored(item, new vscode.TestMessage(`The tests ended with status ${status}.`), spent);
     }
+    if (isWhole && stateOf(dataFile) === before) dataFile = await project.dataPath(); // it may have been written elsewhere
     if (stateOf(dataFile) === undefined || (isWhole && stateOf(dataFile) === before)) {
       const how = `The setting footfall.testCommand says what runs the tests: ${command.join(" ")}`;
       run.appendOutput(`footfall: no coverage is shown, since the run has not written ${dataFile}. ${how}\r\n`);

@@ -24,13 +24,14 @@ interface Waiting {
 interface Message {
   id?: number;
   method?: string;
+  params?: { data_file?: string };
   result?: unknown;
   error?: { code: number; message: string; data?: { slug?: string; help?: string } };
 }
 
 export class Client {
   /** Called when the data file was written, replaced or removed. */
-  onDataChanged: () => void = () => {};
+  onDataChanged: (dataFile: string) => void = () => {};
   /** Called once, when the service has ended. */
   onEnded: (reason: string) => void = () => {};
 
@@ -50,7 +51,10 @@ export class Client {
     this.process.stderr.on("data", (piece: Buffer) => (this.said = (this.said + piece.toString()).slice(-2000)));
     this.process.stdin.on("error", () => {}); // it has ended, which "close" tells
     this.process.on("error", (error) => this.end(`can't start ${command[0]}: ${error.message}`));
-    this.process.on("close", (status) => this.end(this.said.trim() || `the service ended with status ${status}`));
+    this.process.on("close", (status, signal) => {
+      const how = signal === null ? `ended with status ${status}` : `was ended by ${signal}`;
+      this.end(this.said.trim() || `the service ${how}`);
+    });
   }
 
   initialize(): Promise<Initialized> {
@@ -82,7 +86,7 @@ export class Client {
   }
 
   private accept(message: Message): void {
-    if (message.method === "data/changed") this.onDataChanged();
+    if (message.method === "data/changed") this.onDataChanged(message.params?.data_file ?? "");
     const waiting = this.waiting.get(message.id ?? 0);
     if (waiting === undefined) return;
     this.waiting.delete(message.id as number);
