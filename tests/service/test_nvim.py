@@ -63,6 +63,34 @@ vim.api.nvim_win_set_cursor(0, { 2, 0 })
 vim.cmd("FootfallWhoTests")
 wait("tests", function() return #vim.fn.getqflist() > 0 end)
 found.tests = vim.tbl_map(function(item) return item.text end, vim.fn.getqflist())
+found.pattern = vim.fn.getqflist()[1].pattern
+local said = {}
+local notify = vim.notify
+vim.notify = function(text) table.insert(said, text) end
+local function say(command, line)
+  if line then vim.api.nvim_win_set_cursor(0, { line, 0 }) end
+  local before = #said
+  vim.cmd(command)
+  wait(command, function() return #said > before end)
+end
+say("FootfallWhoTests", 18) -- one test
+say("FootfallWhoTests", 17) -- only the import
+say("FootfallWhoTests", 13) -- nothing
+vim.cmd("new")
+say("FootfallWhoTests")
+vim.cmd("close")
+vim.fn.system({ "pkill", "-P", tostring(vim.fn.getpid()), "-f", "serve" })
+local heard = { unpack(said) }
+wait("the end of the service", function()
+  vim.cmd("FootfallWhoTests")
+  return said[#said]:find("has ended")
+end)
+table.insert(heard, said[#said])
+said = heard
+vim.cmd("FootfallRestart")
+say("FootfallWhoTests", 18)
+found.said = said
+vim.notify = notify
 vim.cmd("FootfallGaps")
 wait("gaps", function() return vim.fn.getqflist({ title = 0 }).title == "Untested code" end)
 found.gaps = vim.tbl_map(function(item) return item.lnum end, vim.fn.getqflist())
@@ -108,6 +136,15 @@ def test_marks_follow_coverage_times_and_edits(tmp_path: pathlib.Path) -> None:
     assert found["branch"] == ["never to line 7"]
     assert found["heat"][0].endswith("% in all")
     assert found["tests"] == ["test_shop.py::test_member", "test_shop.py::test_price"]
+    assert found["pattern"] == r"\<test_member\>"
+    assert found["said"] == [
+        "footfall: 1 test, see :copen",
+        "footfall: no test runs shop.py:17, code outside of tests does",
+        "footfall: no test runs shop.py:13",
+        "footfall: write the buffer to its file first",
+        "footfall: the service has ended, :FootfallRestart starts it again",
+        "footfall: 1 test, see :copen",
+    ]
     assert sorted(found["gaps"]) == [1, 11]
     assert found["moved"] == {str(int(line) + 2): group for line, group in found["signs"].items()}
     assert found["stale"] == dict.fromkeys(found["moved"], "FootfallStale")

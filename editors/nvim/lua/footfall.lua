@@ -14,7 +14,8 @@ local config = { command = { "footfall", "serve", "--stdio" }, least_share = 0.0
 local namespace = vim.api.nvim_create_namespace("footfall")
 local job, received, last_id = nil, "", 0
 local waiting = {}
-local why_not = "the service has ended"
+local ENDED = "the service has ended, :FootfallRestart starts it again"
+local why_not = ENDED
 
 local signs = {
   run = { "▎", "FootfallRun" },
@@ -33,7 +34,8 @@ local colors = {
 local function send(message)
   message.jsonrpc = "2.0"
   local text = vim.fn.json_encode(message)
-  vim.fn.chansend(job, ("Content-Length: %d\r\n\r\n%s"):format(#text, text))
+  -- one that has just ended can't be written to
+  return (pcall(vim.fn.chansend, job, ("Content-Length: %d\r\n\r\n%s"):format(#text, text)))
 end
 
 --- Ask the service; `on_result` gets the result, `on_error` (optional) the error.
@@ -43,7 +45,10 @@ function M.request(method, params, on_result, on_error)
   end
   last_id = last_id + 1
   waiting[last_id] = { on_result = on_result, on_error = on_error }
-  send({ id = last_id, method = method, params = next(params) and params or vim.empty_dict() })
+  if not send({ id = last_id, method = method, params = next(params) and params or vim.empty_dict() }) then
+    waiting[last_id] = nil
+    vim.notify("footfall: " .. ENDED, vim.log.levels.WARN)
+  end
 end
 
 local function receive(message)
@@ -62,7 +67,10 @@ local function receive(message)
   end
 end
 
-local function on_stdout(_, pieces)
+local function on_stdout(from, pieces)
+  if from ~= job then
+    return -- of a service that another has replaced
+  end
   received = received .. table.concat(pieces, "\n")
   while true do
     local _, stop, length = received:find("^Content%-Length: (%d+)\r\n\r\n")
@@ -167,15 +175,32 @@ function M.refresh_all()
   end
 end
 
+local function counted(count, what)
+  return ("%d %s%s"):format(count, what, count == 1 and "" or "s")
+end
+
+--- Return the row of a test in the quickfix list: pytest's names have the file, and the function to search for in it.
+local function row_of(test)
+  local file, rest = test:match("^(.-)::(.+)$")
+  local name = rest and rest:gsub("%[.*", ""):match("[^:]+$")
+  return { filename = file, pattern = name and ("\\<%s\\>"):format(name), text = test }
+end
+
 --- Put the tests that run the cursor's line into the quickfix list.
 function M.who_tests()
-  local line = vim.api.nvim_win_get_cursor(0)[1]
-  M.request("tests/of_line", { path = vim.api.nvim_buf_get_name(0), line = line }, function(answer)
-    local items = vim.tbl_map(function(test)
-      return { filename = test:match("^[^:]+"), text = test }
-    end, answer.tests)
-    vim.fn.setqflist({}, " ", { title = ("Tests of %s:%d"):format(answer.name, line), items = items })
-    vim.notify(#items == 0 and "footfall: no test runs this line" or ("footfall: %d tests, see :copen"):format(#items))
+  local line, path = vim.api.nvim_win_get_cursor(0)[1], vim.api.nvim_buf_get_name(0)
+  if path == "" or vim.bo.modified then
+    -- the answer is about the file, not about a text that was not written
+    return vim.notify("footfall: write the buffer to its file first", vim.log.levels.WARN)
+  end
+  M.request("tests/of_line", { path = path, line = line }, function(answer)
+    local place = ("%s:%d"):format(answer.name, line)
+    if #answer.tests == 0 then
+      local others = answer.is_run_outside_tests and ", code outside of tests does" or ""
+      return vim.notify(("footfall: no test runs %s%s"):format(place, others))
+    end
+    vim.fn.setqflist({}, " ", { title = "Tests of " .. place, items = vim.tbl_map(row_of, answer.tests) })
+    vim.notify(("footfall: %s, see :copen"):format(counted(#answer.tests, "test")))
   end)
 end
 
@@ -183,26 +208,28 @@ end
 function M.gaps()
   M.request("coverage/gaps", { count = 0 }, function(answer)
     local items = vim.tbl_map(function(gap)
-      return { filename = gap.file, lnum = gap.start_line, text = gap["function"] .. ": " .. gap.missing }
+      local name = gap["function"] == "" and "the top level" or gap["function"]
+      return { filename = gap.file, lnum = gap.start_line, text = name .. ": " .. gap.missing }
     end, answer.gaps)
     vim.fn.setqflist({}, " ", { title = "Untested code", items = items })
-    vim.notify(("footfall: %d places, see :copen"):format(#items))
+    vim.notify(("footfall: %s, see :copen"):format(counted(#items, "place")))
   end)
 end
 
-function M.setup(options)
-  config = vim.tbl_extend("force", config, options or {})
-  for name, link in pairs(colors) do
-    vim.api.nvim_set_hl(0, name, { link = link, default = true })
+--- Start the service, for the first time or again.
+function M.start()
+  if job then
+    vim.fn.jobstop(job)
   end
-  local function on_exit()
-    job, received, waiting = nil, "", {}
-  end
-  vim.api.nvim_create_user_command("FootfallWhoTests", M.who_tests, {})
-  vim.api.nvim_create_user_command("FootfallGaps", M.gaps, {})
+  job, received, waiting, why_not = nil, "", {}, ENDED
   if vim.fn.executable(config.command[1]) == 0 then
     why_not = config.command[1] .. " is not there, or can't be executed"
     return
+  end
+  local function on_exit(ended)
+    if ended == job then -- not one that another has replaced
+      job, received, waiting = nil, "", {}
+    end
   end
   local started = vim.fn.jobstart(config.command, { on_stdout = on_stdout, on_exit = on_exit })
   if started <= 0 then
@@ -211,6 +238,24 @@ function M.setup(options)
   end
   job = started
   M.request("initialize", { protocol_version = 1 }, M.refresh_all)
+end
+
+function M.restart()
+  M.start()
+  if not job then
+    vim.notify("footfall: " .. why_not, vim.log.levels.WARN)
+  end
+end
+
+function M.setup(options)
+  config = vim.tbl_extend("force", config, options or {})
+  for name, link in pairs(colors) do
+    vim.api.nvim_set_hl(0, name, { link = link, default = true })
+  end
+  vim.api.nvim_create_user_command("FootfallWhoTests", M.who_tests, {})
+  vim.api.nvim_create_user_command("FootfallGaps", M.gaps, {})
+  vim.api.nvim_create_user_command("FootfallRestart", M.restart, {})
+  M.start()
   local group = vim.api.nvim_create_augroup("footfall", {})
   vim.api.nvim_create_autocmd({ "BufReadPost", "BufWritePost" }, {
     group = group,
