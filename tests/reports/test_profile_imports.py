@@ -15,7 +15,15 @@ from dataclasses import replace
 
 import pytest
 
-from footfall.analyze.profile.calltree import Profile, times_of_functions, times_of_lines
+from footfall.analyze.profile.calltree import (
+    Cost,
+    Frame,
+    Function,
+    Profile,
+    ProfiledThread,
+    times_of_functions,
+    times_of_lines,
+)
 from footfall.analyze.profile.clocks import Clock
 from footfall.analyze.profile.stacks import collapse_stacks, frames_above
 from footfall.cli.main import main
@@ -23,7 +31,7 @@ from footfall.errors import FootfallError
 from footfall.load.profiles.binary.marshal_data import MarshalError, load_marshal
 from footfall.load.profiles.read import read_profile_file
 from footfall.load.profiles.text.frame_names import parse_frame
-from footfall.record.data.timelines import ThreadTimeline, Timelines
+from footfall.record.data.timelines import ThreadTimeline, Timelines, TreeNode
 from footfall.report.profile.chrome_trace import render_chrome_trace
 from footfall.report.profile.collapsed import render_collapsed, render_perf_collapsed
 from footfall.report.profile.gecko import render_gecko
@@ -265,6 +273,35 @@ def test_what_is_written_is_read_back(tmp_path, ending, render, clocks) -> None:
     assert found.origin.clocks >= set(clocks)
     for clock in clocks:
         assert _costs(found, clock) == _costs(profile, clock)
+
+
+@pytest.mark.parametrize(
+    ("render", "clock"),
+    [
+        (lambda profile: [render_gecko(profile)], "cpu"),
+        (lambda profile: render_mojo(profile, Clock.WALL), "wall"),
+        (lambda profile: render_collapsed(profile, clock=Clock.WALL), "samples"),
+    ],
+    ids=["gecko", "mojo", "collapsed"],
+)
+@pytest.mark.parametrize("has_order", [True, False])
+def test_formats_in_microseconds_lose_no_time(tmp_path, render, clock, has_order) -> None:
+    """What is left of a sample's time goes to the next one: each thread's sum is less than a microsecond short."""
+    profile = Profile(threads=[ProfiledThread(1, 1, "one")], interval_ns=1_000_000)
+    for number in range(1000):
+        profile.frames.append(Frame(Function("a.py", f"function_{number}", 1), number + 1, number + 1, None, None))
+        profile.nodes.append(TreeNode(0, number))
+        profile.costs[number + 1, 0, ""] = Cost(wall_ns=1_999, cpu_ns=1_999, samples=1)
+    if has_order:
+        timeline = ThreadTimeline(0)
+        for number in range(1000):
+            timeline.append(number + 1, 0, 1, 1_999, 1_999, 0)
+        profile.timelines = Timelines({0: timeline}, [""])
+    parts = [part if isinstance(part, bytes) else part.encode() for part in render(profile)]
+    path = tmp_path / "profile"
+    path.write_bytes(b"".join(parts))
+    unit = 1 if clock == "samples" else 1000
+    assert sum(_costs(read_profile_file(str(path)), clock).values()) // unit == 1_999
 
 
 def test_pprof_keeps_threads_tests_and_functions(tmp_path) -> None:

@@ -40,9 +40,11 @@ def _lines(profile: Profile, first: list[str], with_lines: bool, clock: Clock) -
     read = reader(clock)
     unit = 1 if clock is Clock.SAMPLES else _NS_PER_US
     shown: dict[str, str] = {}
+    left = 0  # nanoseconds of a unit that is not full; the next stack has them
     for stack, cost in collapse_stacks(profile, with_lines):
+        count, left = divmod(read(cost) + left, unit)
         for name in stack:
             if name not in shown:
                 shown[name] = printable(name).replace(";", ":")
         names = [*first, *(shown[name] for name in stack)] if stack else [*first, _NO_PYTHON]
-        yield f"{';'.join(names)} {read(cost) // unit}\n"
+        yield f"{';'.join(names)} {count}\n"

@@ -78,8 +78,11 @@ def _thread(profile: Profile, number: int, interval_ms: float) -> dict[str, Any]
     timeline = profile.timelines.threads.get(number)
     rows = _in_sum(profile, number, interval_ms) if timeline is None else _in_order(timeline)
     samples: list[list[Any]] = []
-    for node, count, start_ms, step_ms, cpu_ns in rows:
+    left_ns = 0  # of a microsecond that is not full; the next sample has it
+    for node, count, start_ms, step_ms, own_ns in rows:
         stack = tables.stack(node)
+        cpu_ns = own_ns + left_ns
+        left_ns = cpu_ns % _NS_PER_US
         for index in range(count):
             cpu_us = cpu_ns * (index + 1) // count // _NS_PER_US - cpu_ns * index // count // _NS_PER_US
             samples.append([stack, round(start_ms + index * step_ms, 6), 0, cpu_us])

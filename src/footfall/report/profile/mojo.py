@@ -31,13 +31,16 @@ def render_mojo(profile: Profile, clock: Clock = Clock.WALL) -> Iterator[bytes]:
     for name, value in (("austin", _AUSTIN), ("interval", str(interval_us)), ("mode", clock.value)):
         yield bytes((_METADATA,)) + _text(name) + _text(value)
     tables: dict[int, _Tables] = {}
-    for node, thread, samples, spent_ns in _samples(profile, clock):
+    left_ns: dict[int, int] = {}  # by thread: of a microsecond that is not full; its next sample has it
+    for node, thread, samples, own_ns in _samples(profile, clock):
         pid, native_id, _ = profile.threads[thread]
         # each process has its own numbers of strings and frames
         table = tables.setdefault(pid, _Tables(profile))
         head = bytes((_STACK,)) + _number(pid) + _number(0) + _text(f"{native_id:x}")
         stack = b"".join(map(table.reference, reversed(frames_above(profile, node))))
         defined = table.take_new()
+        spent_ns = own_ns + left_ns.get(thread, 0)
+        left_ns[thread] = spent_ns % _NS_PER_US
         for index in range(samples):
             part = spent_ns * (index + 1) // samples // _NS_PER_US - spent_ns * index // samples // _NS_PER_US
             yield head + defined + stack + bytes((_METRIC_TIME,)) + _number(part)
