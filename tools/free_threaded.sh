@@ -14,7 +14,8 @@ programs=${PROGRAMS:-300}
 if [ ! -x "$environment/bin/python" ]; then
     "$uv" venv -q -p "$1" "$environment"
     "$uv" pip install -q -p "$environment/bin/python" pytest pytest-timeout pytest-xdist 'hypothesis<6.156' setuptools
-    "$uv" pip install -q -p "$environment/bin/python" "$(sed -n 's/^ *"\(coverage==[0-9.]*\)",$/\1/p' pyproject.toml)"
+    # compiled here: its wheel for every Python has no C tracer
+    "$uv" pip install -q -p "$environment/bin/python" --no-binary coverage "$(sed -n 's/^ *"\(coverage==[0-9.]*\)",$/\1/p' pyproject.toml)"
 fi
 "$uv" pip install -q -p "$environment/bin/python" --reinstall-package footfall .
 "$environment/bin/footfall" run -q "$environment/bin/python" -c 'import sys; assert not sys._is_gil_enabled(), "the GIL is on"'

@@ -28,10 +28,12 @@ _MODULE = """
     [
         ("exec(compile(open(path).read(), path, 'exec'), {'__name__': 'module'})", False),
         ("exec(compile(open(path, 'rb').read(), path, mode='exec', dont_inherit=True), {})", False),
+        ("exec(compile(ast.parse(open(path).read()), path, 'exec'), {'__name__': 'module'})", False),
+        ("exec(compile(ast.parse(open(path).read()), path, 'exec', 0, True, 0), {'__name__': 'module'})", False),
         ("runpy.run_path(path)", True),
         ("runpy.run_path('code.zip')", True),
     ],
-    ids=["compile", "bytes", "run_path", "run_path of an archive"],
+    ids=["compile", "bytes", "a tree", "a tree, with all arguments", "run_path", "run_path of an archive"],
 )
 def test_what_a_program_compiles_is_not_traced(measured: Measured, run: str, is_by_path: bool) -> None:  # noqa: F811
     """Its lines and branches are known from probes, so the program has no trace function."""
@@ -40,7 +42,7 @@ def test_what_a_program_compiles_is_not_traced(measured: Measured, run: str, is_
     write_program(measured.work / name, text)
     done = measured.run(
         f"""
-        import os, runpy, sys, zipfile
+        import ast, os, runpy, sys, zipfile
         with zipfile.ZipFile("code.zip", "w") as archive:
             archive.write({name!r})
         path = os.path.abspath({name!r})
@@ -51,6 +53,23 @@ def test_what_a_program_compiles_is_not_traced(measured: Measured, run: str, is_
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     if "zip" not in run:
         measured.check_marks()
+
+
+def test_a_tree_that_the_text_does_not_give_is_traced(measured: Measured) -> None:  # noqa: F811
+    """What the tree says runs, on the lines of the file."""
+    write_program(measured.work / "module.py", _MODULE.format(run_path="false", body="missed"))
+    done = measured.run(
+        """
+        import ast, os, sys
+        path = os.path.abspath("module.py")
+        tree = ast.parse(open(path).read())
+        tree.body[0].name = tree.body[1].test.left.func.id = "chosen"
+        exec(compile(tree, path, "exec"), {"__name__": "module"})
+        assert sys.gettrace() is not None
+        """
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    measured.check_marks()
 
 
 _ERRORS = """

@@ -318,6 +318,32 @@ class Probes:
             self.failed(filename, error)
             return None
 
+    def code_for_tree(self, code: "CodeType", optimize: int) -> "CodeType | None":
+        """Return the armed code to use in place of code that a syntax tree gave, if its file's text gives the same.
+
+        Returns None if not: then it is decided about when it runs.
+        """
+        filename = code.co_filename
+        try:
+            with Undisturbed():
+                path, is_known = self._scope.decide_before_run(filename)
+                if path is None or path in self._reported or filename in self._traced or not _is_python(path):
+                    return None
+                instrumented = self._instrumented_as(
+                    code, [(read_source(path), code.co_flags & FUTURES, optimize)], path
+                )
+                if instrumented is None:
+                    return None
+                return self._arm(instrumented, path if is_known else self._scope.decide)
+        except (NoRoomForProbesError, RecursionError):
+            return None
+        except OSError as error:
+            pass_on(error)
+            return None  # there is no such file
+        except Exception as error:  # ours: the code runs as it is
+            self.failed(filename, error)
+            return None
+
     def _digest_of_other_text(self, path: str, source: "str | bytes") -> bytes | None:
         """Return the digest of a text that is not the file's but an import hook's translation, with the file's lines.
 

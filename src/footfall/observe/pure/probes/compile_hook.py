@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     CodeForSource = Callable[[str | bytes, str, int, int], CodeType | None]
+    CodeForTree = Callable[[CodeType, int], CodeType | None]
 
 __all__ = ["wrapped_compile"]
 
@@ -30,10 +31,13 @@ _IMPORT_CALLER = "<frozen importlib._bootstrap>"
 _OWN_FILE = (lambda: None).__code__.co_filename
 
 
-def wrapped_compile(plain: "Callable[..., Any]", code_for_source: "CodeForSource") -> "Any":
+def wrapped_compile(
+    plain: "Callable[..., Any]", code_for_source: "CodeForSource", code_for_tree: "CodeForTree"
+) -> "Any":
     """Return what to put in place of `compile`.
 
     `code_for_source(source, filename, flags, optimize)` returns code with probes; None for what is not measured.
+    `code_for_tree(code, optimize)` does so for the code that a syntax tree gives.
     """
 
     class Compilation(partial):  # type: ignore[misc]
@@ -46,7 +50,7 @@ def wrapped_compile(plain: "Callable[..., Any]", code_for_source: "CodeForSource
                 wanted = _wanted(args, named)
                 if wanted is None:
                     return plain(*args, **named)  # it says what is wrong
-                return _compile(plain, code_for_source, *wanted)
+                return _compile(plain, code_for_source, code_for_tree, *wanted)
             except BaseException as error:
                 return partial.__new__(cls, _raiser(), error.with_traceback(_behind_ours(error)))
 
@@ -83,6 +87,7 @@ def _arguments(
 def _compile(
     plain: "Callable[..., Any]",
     code_for_source: "CodeForSource",
+    code_for_tree: "CodeForTree",
     source: "Any",
     filename: "Any",
     mode: "Any",
@@ -94,24 +99,40 @@ def _compile(
     caller = _caller()
     if caller is not None and type(flags) is int and dont_inherit is False:
         flags |= caller.co_flags & FUTURES  # the plain function would take them from our frame
-    if (
+    is_module = (
         type(mode) is str
         and mode == "exec"
         and type(filename) is str
         and filename[:1] != "<"
-        and type(source) in (str, bytes)
         and type(flags) is type(optimize) is type(feature_version) is int
         and not flags & ONLY_AST
         and feature_version < 0
         and (caller is None or caller.co_filename != _IMPORT_CALLER)
-    ):
-        try:
-            code = code_for_source(source, filename, flags, optimize)
-        except RecursionError:
-            code = None  # no room: it is decided when the code runs
+    )
+    if is_module and type(source) in (str, bytes):
+        code = _or_none(code_for_source, source, filename, flags, optimize)
         if code is not None:
             return code
-    return plain(source, filename, mode, flags, dont_inherit, optimize, _feature_version=feature_version)
+    code = plain(source, filename, mode, flags, dont_inherit, optimize, _feature_version=feature_version)
+    if is_module and _is_tree(source):
+        return _or_none(code_for_tree, code, optimize) or code
+    return code
+
+
+def _is_tree(source: "Any") -> bool:
+    if isinstance(source, (str, bytes, bytearray, memoryview)):
+        return False
+    from _ast import Module  # what made the tree has loaded it
+
+    return isinstance(source, Module)
+
+
+def _or_none(make: "Callable[..., CodeType | None]", *arguments: "Any") -> "CodeType | None":
+    """Return the code with probes, if there is room on the stack; else it is decided about when the code runs."""
+    try:
+        return make(*arguments)
+    except RecursionError:
+        return None
 
 
 def _caller() -> "CodeType | None":

@@ -226,7 +226,10 @@ def hook_compile(probes: "Probes") -> None:
     def code_for_source(*arguments: "Any") -> "CodeType | None":
         return unseen(probes.code_for_source, *arguments)  # type: ignore[no-any-return]
 
-    builtins.compile = wrapped_compile(builtins.compile, code_for_source)
+    def code_for_tree(code: "CodeType", optimize: int) -> "CodeType | None":
+        return None if has_probes(code) else unseen(probes.code_for_tree, code, optimize)
+
+    builtins.compile = wrapped_compile(builtins.compile, code_for_source, code_for_tree)
 
 
 def hook_main(probes: "Probes") -> None:
