@@ -26,6 +26,7 @@ class Mode:
     tool: str
     options: tuple[str, ...] = ()
     core: str = ""  # COVERAGE_CORE; empty for coverage.py's own choice
+    is_pure: bool = False  # without the C core
 
 
 MODES = {
@@ -35,6 +36,8 @@ MODES = {
         Mode("footfall", "footfall"),
         Mode("footfall, no profile", "footfall", ("--no-profile",)),
         Mode("footfall, no coverage", "footfall", ("--no-cover",)),
+        Mode("footfall in Python", "footfall", is_pure=True),
+        Mode("footfall in Python, no profile", "footfall", ("--no-profile",), is_pure=True),
         Mode("coverage ctrace", "coverage", core="ctrace"),
         Mode("coverage default", "coverage"),
         Mode("slipcover", "slipcover"),
@@ -74,6 +77,8 @@ def run_suite(
     # On Debian's pythons -I keeps the current directory out; -S keeps footfall's start hook out.
     outer = [sys.executable, "-I", "-S", _PROGRAM_CPU, str(cpu_file)]
     extra = {"COVERAGE_CORE": mode.core} if mode.core else {}
+    if mode.is_pure:
+        extra["FOOTFALL_PURE"] = "1"
     if mode.tool == "bare":
         command = [*outer, python, *pytest]
     elif mode.tool == "footfall":

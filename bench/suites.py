@@ -115,7 +115,11 @@ def _cost(environment: Environment, scratch: pathlib.Path, runs: int, names: lis
     """The CPU of each mode in each round, after a first one that is not counted."""
     names = ["bare", *(name for name in names if name != "bare")]
     if environment.label.startswith("PyPy"):
-        names = [name for name in names if MODES[name].core != "ctrace" and MODES[name].tool != "slipcover"]
+        names = [
+            name
+            for name in names
+            if not (MODES[name].core == "ctrace" or MODES[name].tool == "slipcover" or MODES[name].is_pure)
+        ]
     chance = random.Random(environment.label)
     names = _running(environment, scratch, names)
     program: dict[str, list[float]] = {name: [] for name in names}

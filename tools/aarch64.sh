@@ -29,8 +29,10 @@ mkdir -p "$environment/bin" "$site"
 ln -s "$emulated" "$environment/bin/python"
 printf 'home = %s\n' "$root/bin" >"$environment/pyvenv.cfg"
 cp -r src/footfall footfall.pth "$site"
+optimize=(-O2)
+if [ "${1-}" = --quick ]; then optimize=(-O1 -Wno-maybe-uninitialized); fi # a third of the time; it warns of what -O2 sees through
 compile() { # EXTENSION SOURCES...
-    aarch64-linux-gnu-gcc -shared -fPIC -std=c11 -O2 -fvisibility=hidden -Wall -Wextra -Wshadow -Werror -D_GNU_SOURCE=1 \
+    aarch64-linux-gnu-gcc -shared -fPIC -std=c11 "${optimize[@]}" -fvisibility=hidden -Wall -Wextra -Wshadow -Werror -D_GNU_SOURCE=1 \
         -Inative "-I$root/include/python3.14" "-I$root/include" "${@:2}" -o "$site/footfall/$1.cpython-314-aarch64-linux-gnu.so"
 }
 mapfile -t core < <(find native -name '*.c' -not -path 'native/decode/*')
