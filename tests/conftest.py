@@ -10,6 +10,8 @@ from collections.abc import Callable
 import hypothesis
 import pytest
 
+from footfall.tier import PURE_VARIABLE
+
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 COMMAND = os.path.join(sysconfig.get_path("scripts"), "footfall")
 
@@ -40,8 +42,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remove variables that would affect a measured child: the tests may run under a coverage tool, or in parallel."""
+    """Remove variables that would affect a measured child: the tests may run under a coverage tool, or in parallel.
+
+    That for the tier without the C core stays: what tests expect depends on it.
+    """
     for name in list(os.environ):
+        if name == PURE_VARIABLE:
+            continue
         if name.startswith(("FOOTFALL_", "COVERAGE_", "PYTEST_XDIST_")) or name == "PYTHONDONTWRITEBYTECODE":
             monkeypatch.delenv(name)
             if name == "FOOTFALL_RUN":

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from footfall.pythons import HAS_PROBES
+from footfall.tier import HAS_CORE
 from template_project import read_traced
 
 pytest.importorskip("coverage")
@@ -226,7 +227,7 @@ def test_frames_are_found_among_others(footfall: Footfall, tmp_path: pathlib.Pat
 IMPORTING = PLUGIN.replace("import os, coverage", "import os, coverage, shared, engine")
 
 
-@pytest.mark.skipif(not HAS_PROBES or sys.implementation.name != "cpython", reason="nothing is changed at import there")
+@pytest.mark.skipif(not (HAS_PROBES and HAS_CORE), reason="nothing is changed at import there")
 def test_modules_that_a_plugin_imports_are_named(footfall: Footfall, tmp_path: pathlib.Path) -> None:
     """They have no probes, so they are not measured; its own files and the plugin's own module are not meant."""
     rc = "[run]\nplugins = lines\nbranch = true\n"
