@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from footfall.tier import HAS_CORE
+
 HAS_MONITORING = hasattr(sys, "monitoring")
 HAS_BRANCH_EVENTS = HAS_MONITORING and hasattr(sys.monitoring.events, "BRANCH_LEFT")
 needs_monitoring = pytest.mark.skipif(not HAS_MONITORING, reason="a block needs the trace function there")
@@ -388,3 +390,22 @@ def test_hypothesis_inside_and_around(tmp_path):
         """,
     )
     assert output == "[2, 3, 4, 5, 6, 7]\n"
+
+
+@pytest.mark.skipif(not HAS_CORE or sys.version_info < (3, 14), reason="captures use probes there, or take what comes")
+def test_code_that_jumps_within_its_line_has_no_events_left(tmp_path) -> None:
+    """Places that never send an event are removed, in a process that nothing else measures, too: else each pass costs."""
+    (tmp_path / "library.py").write_text("def pick(x, y):\n    return (1 if x else 2) + (3 if y else 4)\n")
+    program = """
+import opcode, footfall, library
+def n_watched():
+    code = library.pick.__code__._co_code_adaptive
+    return list(code[::2]).count(opcode.opmap["INSTRUMENTED_LINE"])
+series = footfall.capture()
+for x, y in ((0, 1), (1, 0)):
+    with series as new:
+        library.pick(x, y)
+    print(len(new.lines), n_watched())
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("1 0\n0 0\n", "")
