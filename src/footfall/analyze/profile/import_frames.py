@@ -20,13 +20,15 @@ from pathlib import PurePath
 from footfall.analyze.profile.calltree import IMPORT_PATH, Cost, CostKey, Frame, Function, Profile
 from footfall.record.data.timelines import TreeNode
 
-__all__ = ["UNNAMED_IMPORT", "executed_texts", "fold_imports", "machinery_frames", "site_frames"]
+__all__ = ["MACHINERY_PATHS", "UNNAMED_IMPORT", "executed_texts", "fold_imports", "machinery_frames", "site_frames"]
 
-_MACHINERY = re.compile(
+MACHINERY_PATHS = (
     r"<frozen importlib\._bootstrap(?:_external)?>|<builtin>/frozen importlib\._bootstrap(?:_external)?"
     r"|.*/importlib/_bootstrap(?:_external)?\.py"
 )
-"""The names of importlib's files on CPython, on PyPy (one of its two is CPython's), and when they are not frozen."""
+"""The names of importlib's files on CPython, on PyPy (one of its two is CPython's), and when they are not frozen: a
+regular expression."""
+_MACHINERY = re.compile(MACHINERY_PATHS)
 _SITE = re.compile(r"<frozen site>|.*/lib/(?:python|pypy)\d+\.\d+t?/site\.py")
 _FROZEN = re.compile(r"<frozen ([\w.]+)>")
 _EXECUTED_TEXT = ("<string>", "<module>")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 import click
@@ -13,12 +13,13 @@ from footfall.cli.lake.choosing import choose_shards, shards_options
 from footfall.cli.reports.report_files import write_output
 from footfall.config.configuration import canonical_path
 from footfall.errors import UsageError
-from footfall.load.lake.questions import Scope
+from footfall.load.lake.scope import Scope
 from footfall.record.lake.layout import Partition, table_path
 from footfall.record.lake.parquet import need_pyarrow, read_rows
 from footfall.session.git import ancestors
+from footfall.session.output import warn
 
-__all__ = ["asking_options", "choose_scope", "name_in_lake", "show_sql"]
+__all__ = ["asking_options", "choose_scope", "name_in_lake", "show_sql", "warn_of_left_out"]
 
 _MOST_ANCESTORS: Final = 10_000
 
@@ -60,11 +61,14 @@ def choose_scope(lake: str, repository: str | None, commit: str | None, shard: s
     chosen = commit if commit in commits else None
     if chosen is None and len(commits) > 1:
         chosen = next((each for each in ancestors(_MOST_ANCESTORS) if each in commits), None)
-    if chosen is None:
-        chosen = max(found, key=lambda each: _added_ns(lake, each)).commit
-    for each in found:  # of another format, they would be misread
-        if each.commit == chosen:
-            _added_ns(lake, each)
+    if chosen is None and len(commits) > 1:
+        added_ns = {each: _added_ns(lake, each) for each in found}
+        chosen = max(found, key=added_ns.__getitem__).commit
+    else:
+        chosen = chosen or found[0].commit
+        for each in found:  # of another format, they would be misread
+            if each.commit == chosen:
+                _added_ns(lake, each)
     return Scope(lake, repositories[0], chosen, shard)
 
 
@@ -84,3 +88,12 @@ def show_sql(sql: str) -> int:
     """Write SQL to stdout; return the exit status."""
     write_output("-", sql, "SQL")
     return 0
+
+
+def warn_of_left_out(names: Sequence[str]) -> Sequence[str]:
+    """Warn of the files that a report has to leave out, if there are any; return them."""
+    if names:
+        others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        text = f"{names[0]}{others}: the shards have no text of it, or several. It is not in the total."
+        warn([("source-unknown", text)])
+    return names

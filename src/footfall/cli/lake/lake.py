@@ -15,6 +15,7 @@ _COMMANDS: Final = {
     "who-tests": "Name the tests that ran a line, some lines or a file.",
     "tests": "Name the tests that a change affects.",
     "report": "Show the coverage of a commit, all its shards together.",
+    "gaps": "Rank untested code of a commit by the time it takes.",
     "minimize": "Choose few tests that run all that the tests run.",
 }
 

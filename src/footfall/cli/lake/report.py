@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from footfall.analyze.results import FileResult, Numbers
-from footfall.cli.lake.asking import asking_options, choose_scope, show_sql
+from footfall.cli.lake.asking import asking_options, choose_scope, show_sql, warn_of_left_out
 from footfall.cli.reports.report_files import write_output
 from footfall.load.lake.engine import ask
 from footfall.load.lake.questions import coverage_sql
 from footfall.report.coverage.json import summary_report
 from footfall.report.coverage.text import TableOptions, render_table
 from footfall.report.jsontext import render_json
-from footfall.session.output import show, warn
+from footfall.session.output import show
 
 __all__ = ["command"]
 
@@ -49,12 +49,8 @@ def command(
     if sql:
         return show_sql(question)
     rows = list(ask(question))
-    left_out = [row[0] for row in rows if row[6] > 1 or not row[7]]
+    left_out = warn_of_left_out([row[0] for row in rows if row[6] > 1 or not row[7]])
     results = [_result(row) for row in rows if row[6] <= 1 and row[7]]
-    if left_out:
-        others = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
-        text = f"{left_out[0]}{others}: the shards have no text of it, or several. It is not in the total."
-        warn([("source-unknown", text)])
     if format_ != "json":
         show(render_table(results, TableOptions(format=format_, show_missing=show_missing)), end="")
         return 0

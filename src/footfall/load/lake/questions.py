@@ -6,44 +6,13 @@ Pure. Lines are those of the commit's texts.
 
 from __future__ import annotations
 
-import glob
-import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
-from footfall.errors import UsageError
-from footfall.record.lake.layout import Partition, table_path
+from footfall.load.lake.scope import KNOWN, STATEMENT, Scope, sql_text
 
-__all__ = ["Scope", "coverage_sql", "lines_of_tests_sql", "tests_sql", "touched_sql", "who_tests_sql"]
+__all__ = ["coverage_sql", "left_out_sql", "lines_of_tests_sql", "tests_sql", "touched_sql", "who_tests_sql"]
 
 _PHASE = r"\|(setup|run|teardown)$"
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What a question is about: all shards of a commit, or one of them."""
-
-    lake: str
-    repository: str
-    commit: str
-    shard: str | None = None
-
-    def view(self, table: str) -> str:
-        """Return the statement that makes a view of a table."""
-        path = table_path(glob.escape(self.lake), Partition(self.repository, self.commit, self.shard or "all"), table)
-        if self.shard is None:
-            path = os.path.join(os.path.dirname(os.path.dirname(path)), "shard=*", f"{table}.parquet")
-        options = "hive_partitioning = true, hive_types_autocast = false, union_by_name = true"
-        return f"create temp view {table} as from read_parquet({_text(path)}, {options});\n"
-
-
-def _text(value: str) -> str:
-    """Return a text as SQL has it. Raises UsageError (`partition-name`) for one that SQL can't have."""
-    if "\0" in value or not value.isascii() and value != value.encode("utf-8", "replace").decode():
-        raise UsageError(
-            "partition-name", f"{value!r:.80} is no name in a lake: it is not Unicode.", "Name something else."
-        )
-    return "'" + value.replace("'", "''") + "'"
 
 
 # line n of a bitmap is bit n % 8 of byte n // 8, and DuckDB counts a byte's bits from the other end
@@ -57,7 +26,7 @@ def who_tests_sql(scope: Scope, file: str, first: int | None, last: int | None) 
     """
     if first is None or last is None:
         return scope.view("lines_by_test") + (
-            f"select distinct test from lines_by_test where file = {_text(file)} and octet_length(lines) > 0\n"
+            f"select distinct test from lines_by_test where file = {sql_text(file)} and octet_length(lines) > 0\n"
             "order by test;\n"
         )
     return (
@@ -66,14 +35,14 @@ def who_tests_sql(scope: Scope, file: str, first: int | None, last: int | None) 
         + scope.view("lines_by_test")
         + f"""with wanted as (
     select distinct unnest(lines) as n from statements
-    where file = {_text(file)} and not is_excluded
+    where file = {sql_text(file)} and not is_excluded
         and len([each for each in lines if each between {first} and {last}]) > 0
     union
     select unnest(range({first}, {last + 1}))
-    where not exists (from files where file = {_text(file)} and is_analyzed)
+    where not exists (from files where file = {sql_text(file)} and is_analyzed)
 )
 select distinct test from lines_by_test, wanted
-where file = {_text(file)} and {_HAS_LINE}
+where file = {sql_text(file)} and {_HAS_LINE}
 order by test;
 """
     )
@@ -84,8 +53,8 @@ def touched_sql(scope: Scope, touched: Mapping[str, Iterable[int] | None]) -> st
 
     The time of a test is measured, or else that of its samples.
     """
-    lines = [f"({_text(file)}, {line})" for file, some in touched.items() for line in sorted(some or ())]
-    whole = [f"({_text(file)})" for file, some in touched.items() if some is None]
+    lines = [f"({sql_text(file)}, {line})" for file, some in touched.items() for line in sorted(some or ())]
+    whole = [f"({sql_text(file)})" for file, some in touched.items() if some is None]
     return (
         scope.view("lines_by_test")
         + scope.view("test_times")
@@ -126,15 +95,8 @@ def coverage_sql(scope: Scope) -> str:
         scope.view("files")
         + scope.view("statements")
         + scope.view("source_branches")
-        + """with known as (
-    select file, count(distinct blob) as n_texts, bool_and(is_analyzed) as is_analyzed
-    from files where is_measured group by file
-),
-statement as (
-    select file, line, bool_or(is_executed) as is_executed, bool_or(is_excluded) as is_excluded,
-        max(n_branches) as n_branches
-    from statements group by file, line
-),
+        + f"""with {KNOWN},
+{STATEMENT},
 by_line as (
     select file, coalesce(list(line order by line) filter (not is_excluded), []) as statements,
         coalesce(list(line order by line) filter (not is_excluded and not is_executed), []) as missing,
@@ -152,6 +114,11 @@ select file, coalesce(statements, []), coalesce(missing, []), coalesce(n_exclude
 from known left join by_line using (file) left join by_branch using (file) order by file;
 """
     )
+
+
+def left_out_sql(scope: Scope) -> str:
+    """Return the SQL for the files that no shard could analyze, or of which the shards measured different texts."""
+    return scope.view("files") + f"with {KNOWN}\nselect file from known where not is_told order by file;\n"
 
 
 def lines_of_tests_sql(scope: Scope) -> str:

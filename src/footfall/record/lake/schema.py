@@ -23,10 +23,19 @@ Columns = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class PlainTable:
-    """A table of the lake that has the rows of one of footfall's tables in the data file, under the same names."""
+    """A table of the lake that has the rows of one of footfall's tables in the data file, under the same names.
+
+    With `is_of_files` the lake's own name of the file of `path` comes before them.
+    """
 
     source: str
     columns: Columns
+    is_of_files: bool = False
+
+    @property
+    def stored(self) -> Columns:
+        """The columns that it has in the lake."""
+        return {"file": "string", **self.columns} if self.is_of_files else self.columns
 
 
 def _integers(names: str) -> Columns:
@@ -53,6 +62,7 @@ PLAIN_TABLES: Final = {
             **dict.fromkeys(("path", "qualname"), "string"),
             **_integers("first_line line end_line start_column end_column"),
         },
+        is_of_files=True,
     ),
     "native_calls": PlainTable("footfall_native_call", {"frame_id": "int64"}),
     "stacks": PlainTable("footfall_node", _integers("id parent_id frame_id")),
@@ -125,7 +135,7 @@ TABLES: Final[dict[str, Columns]] = {
         **_integers("thread_id start_ns step_ns"),
         **dict.fromkeys(("nodes", "contexts", "samples", "wall_ns", "cpu_ns", "gil_ns"), "list<int64>"),
     },
-    **{name: table.columns for name, table in PLAIN_TABLES.items()},
+    **{name: table.stored for name, table in PLAIN_TABLES.items()},
     **SOURCE_TABLES,
     "shard": {
         "format": "int32",

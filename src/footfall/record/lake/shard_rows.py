@@ -55,7 +55,7 @@ def rows_of_table(
 ) -> Iterator[Row]:
     """Yield the rows of one table of the lake. Raises sqlite3.DatabaseError for invalid contents."""
     if table in PLAIN_TABLES:
-        return _plain_rows(connection, table)
+        return _plain_rows(connection, table, naming)
     if table in sources.tables:
         return sources.tables[table]()
     return {
@@ -69,10 +69,23 @@ def rows_of_table(
     }.get(table, lambda: iter(()))()
 
 
-def _plain_rows(connection: sqlite3.Connection, table: str) -> Iterator[Row]:
+def _plain_rows(connection: sqlite3.Connection, table: str, naming: Naming) -> Iterator[Row]:
     plain = PLAIN_TABLES[table]
-    if has_table(connection, plain.source):
-        yield from connection.execute(f"select {', '.join(plain.columns)} from {plain.source}")
+    if not has_table(connection, plain.source):
+        return
+    rows = connection.execute(f"select {', '.join(plain.columns)} from {plain.source}")
+    if not plain.is_of_files:
+        yield from rows
+        return
+    number = [*plain.columns].index("path")
+    names: dict[str, str] = {}  # many frames are of the same file
+    for row in rows:
+        path = row[number]
+        if path not in names:
+            if not isinstance(path, str):
+                raise sqlite3.DatabaseError(f"{path!r:.80} is no name of a file")
+            names[path] = path if path.startswith("<") else naming.file_of_path(path)
+        yield names[path], *row
 
 
 def _shard_row(connection: sqlite3.Connection, partition: Partition) -> Iterator[Row]:

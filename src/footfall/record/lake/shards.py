@@ -140,7 +140,10 @@ def _insert_own_tables(connection: sqlite3.Connection, rows: _Rows, tables: set[
         create_message_table(connection)
     for name, plain in PLAIN_TABLES.items():
         if plain.source in tables:
-            _insert(connection, plain.source, rows(name), list(plain.columns))
+            held = rows(name)
+            if plain.is_of_files:
+                held = (row[1:] for row in held)
+            _insert(connection, plain.source, held, list(plain.columns))
     if "footfall_timeline" in tables:
         _insert(connection, "footfall_timeline", map(_timeline_row, rows("timelines")))
     if SUM_TABLE in tables:
