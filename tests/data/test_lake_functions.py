@@ -11,7 +11,7 @@ from footfall.record.data.coverage_tables import FileData, write_coverage
 from footfall.record.data.profile_tables import StoredCost, StoredFrame, StoredProfile, StoredThread, write_profile
 from footfall.record.data.source_ids import blob_id, write_source_ids
 from footfall.record.data.timelines import TreeNode
-from repository import footfall
+from repository import footfall, git
 
 pytestmark = pytest.mark.any_python
 
@@ -131,3 +131,52 @@ def test_a_run_counts_once(here, answer) -> None:
     ours = json.loads(answer("lake", "gaps", "--format=json"))
     theirs = json.loads(answer("gaps", "--format=json", "--data-file=all"))
     assert {key: ours[key] for key in theirs} == theirs
+
+
+def _report(answer, data_file: str) -> dict:
+    """The functions and files of a data file: (statements, missing, branches, missing) and seconds by the CPU clock."""
+    told = json.loads(answer("json", "-o", "-", "--data-file", data_file))
+    keys = ("num_statements", "missing_lines", "num_branches", "missing_branches", "percent_covered")
+    (file,) = told["files"].values()
+    found = {name: [part["summary"][key] for key in keys] for name, part in file["functions"].items() if name}
+    return {**found, "app.py": [file["summary"][key] for key in keys]}
+
+
+def test_history_has_the_numbers_of_each_commit(here, answer) -> None:
+    """Coverage of a function and of a file as each commit's data have it, the earliest first, with its time."""
+    git("init", "-q")
+    after = APP.replace("    return json", "    # longer\n    return json").replace("unused", "used")
+    commits, expected = [], []
+    for number, (text, poor) in enumerate(((APP, POOR), (after, {(-3, 4), (4, 7), (7, -3)}))):
+        (here / "app.py").write_text(text, encoding="utf-8")
+        git("add", "app.py")
+        git("commit", "-qm", "A change")
+        commits.append(git("rev-parse", "HEAD"))
+        names = [f"good{number}", f"poor{number}"][number:]
+        _write(f"good{number}", text, {"": {(-1, 1), (1, 3)}, "a|run": GOOD}, 1)
+        _write(f"poor{number}", text, {"b|run": poor}, 1 + number)
+        answer("combine", "--keep", "-q", f"--data-file=all{number}", *names)
+        answer("lake", "add", "coverage-lake", "-q", *names)
+        expected.append(_report(answer, f"all{number}"))
+    answer("lake", "add", "coverage-lake", "-q", "poor0", "--commit=of another branch")
+
+    def asked(*arguments: str) -> list[dict]:
+        return json.loads(answer("lake", "history", *arguments, "--format=json"))["history"]
+
+    keys = ("statements", "missing_lines", "branches", "missing_branches", "percent_covered")
+    for name, place in (("grade", "grade"), ("Box.open", "app.py:open"), ("app.py", "app.py")):
+        rows = asked(place)
+        assert [row["commit"] for row in rows] == commits and [row["shards"] for row in rows] == [2, 1]
+        assert [[row[key] for key in keys] for row in rows] == [each[name] for each in expected]
+    assert [row["commit"] for row in asked("unused")] == commits[:1]
+    for number, commit in enumerate(commits):
+        told = json.loads(answer("lake", "gaps", "--format=json", "--commit", commit))
+        own = {gap["function"]: gap["own_seconds"] for gap in told["gaps"]}
+        row = asked("Box.open")[number]
+        assert row["own_seconds"] == own["Box.open"] > 0 and row["total_seconds"] == told["total_seconds"]
+    assert answer("lake", "history", "app.py").count("app.py:1\n") == 2
+    import duckdb
+
+    rows = duckdb.connect().execute(answer("lake", "history", "grade", "--sql")).fetchall()
+    assert [row[0] for row in rows] == commits
+    assert footfall("lake", "history", "nothing") == 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
 import click
@@ -13,13 +13,13 @@ from footfall.cli.lake.choosing import choose_shards, shards_options
 from footfall.cli.reports.report_files import write_output
 from footfall.config.configuration import canonical_path
 from footfall.errors import UsageError
-from footfall.load.lake.scope import Scope
+from footfall.load.lake.scope import Commits, Scope
 from footfall.record.lake.layout import Partition, table_path
 from footfall.record.lake.parquet import need_pyarrow, read_rows
 from footfall.session.git import ancestors
 from footfall.session.output import warn
 
-__all__ = ["asking_options", "choose_scope", "name_in_lake", "show_sql", "warn_of_left_out"]
+__all__ = ["asking_options", "choose_commits", "choose_scope", "name_in_lake", "show_sql", "warn_of_left_out"]
 
 _MOST_ANCESTORS: Final = 10_000
 
@@ -44,6 +44,41 @@ def choose_scope(lake: str, repository: str | None, commit: str | None, shard: s
     repository's name, the one of this directory, or the only one. Raises as `choose_shards`, and UsageError
     (`which-shards`) where several are meant.
     """
+    found = _of_one_repository(lake, repository, commit, shard)
+    commits = {each.commit for each in found}
+    chosen = commit if commit in commits else None
+    if chosen is None and len(commits) > 1:
+        chosen = next((each for each in ancestors(_MOST_ANCESTORS) if each in commits), None)
+    if chosen is None and len(commits) > 1:
+        added_ns = {each: _added_ns(lake, each) for each in found}
+        chosen = max(found, key=added_ns.__getitem__).commit
+    else:
+        chosen = chosen or found[0].commit
+        _check_format(lake, (each for each in found if each.commit == chosen))
+    return Scope(lake, found[0].repository, chosen, shard)
+
+
+def choose_commits(lake: str, repository: str | None, commit: str | None, shard: str | None) -> Commits:
+    """Return the shards of all commits that the options select, the earliest first.
+
+    These are the ones among HEAD and its ancestors; if none of them is, all, by when they were added first. Raises as
+    `choose_scope`.
+    """
+    found = _of_one_repository(lake, repository, commit, shard)
+    present = {each.commit for each in found}
+    commits = [each for each in reversed(ancestors(_MOST_ANCESTORS)) if each in present]
+    if commits:
+        _check_format(lake, (each for each in found if each.commit in commits))
+    else:
+        first_ns: dict[str, int] = {}
+        for each in found:
+            added_ns = _added_ns(lake, each)
+            first_ns[each.commit] = min(first_ns.get(each.commit, added_ns), added_ns)
+        commits = sorted(first_ns, key=lambda each: (first_ns[each], each))
+    return Commits(lake, found[0].repository, tuple(commits), shard)
+
+
+def _of_one_repository(lake: str, repository: str | None, commit: str | None, shard: str | None) -> list[Partition]:
     need_pyarrow()
     found = choose_shards(lake, repository, commit, shard)
     repositories = sorted({each.repository for each in found})
@@ -55,21 +90,18 @@ def choose_scope(lake: str, repository: str | None, commit: str | None, shard: s
         repositories = [here]
     found = [each for each in found if each.repository == repositories[0]]
     commits = {each.commit for each in found}
-    if commit is not None and len(commits) > 1 and commit not in commits:
-        text = f"Several commits in the lake begin with {commit!r}."
-        raise UsageError("which-shards", text, "Write more of its id.")
-    chosen = commit if commit in commits else None
-    if chosen is None and len(commits) > 1:
-        chosen = next((each for each in ancestors(_MOST_ANCESTORS) if each in commits), None)
-    if chosen is None and len(commits) > 1:
-        added_ns = {each: _added_ns(lake, each) for each in found}
-        chosen = max(found, key=added_ns.__getitem__).commit
-    else:
-        chosen = chosen or found[0].commit
-        for each in found:  # of another format, they would be misread
-            if each.commit == chosen:
-                _added_ns(lake, each)
-    return Scope(lake, repositories[0], chosen, shard)
+    if commit is not None and len(commits) > 1:
+        if commit not in commits:
+            text = f"Several commits in the lake begin with {commit!r}."
+            raise UsageError("which-shards", text, "Write more of its id.")
+        found = [each for each in found if each.commit == commit]
+    return found
+
+
+def _check_format(lake: str, shards: Iterable[Partition]) -> None:
+    """Raise FootfallError (`lake-format`) for a shard of another format, which would be misread."""
+    for each in shards:
+        _added_ns(lake, each)
 
 
 def _added_ns(lake: str, partition: Partition) -> int:

@@ -16,6 +16,8 @@ _COMMANDS: Final = {
     "tests": "Name the tests that a change affects.",
     "report": "Show the coverage of a commit, all its shards together.",
     "gaps": "Rank untested code of a commit by the time it takes.",
+    "history": "Show the coverage and the time of a function over commits.",
+    "flaky": "List tests that ran other code in one run than in another.",
     "minimize": "Choose few tests that run all that the tests run.",
 }
 

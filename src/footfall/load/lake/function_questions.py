@@ -14,7 +14,7 @@ from footfall.analyze.profile.import_frames import MACHINERY_PATHS
 from footfall.formats import COLLECTOR_PATH
 from footfall.load.lake.scope import KNOWN, STATEMENT, Commits, Scope, sql_text
 
-__all__ = ["gaps_sql", "history_sql", "profile_sql"]
+__all__ = ["gaps_sql", "has_file_sql", "history_sql", "profile_sql"]
 
 _TIME_TABLES: Final = ("files", "statements", "source_branches", "profile", "runs", "frames", "stacks", "samples")
 
@@ -29,9 +29,9 @@ sampled as (
     )
 ),
 clocks as (
-    select commit, case when coalesce(sum(cpu_ns), 0) > 0 or not exists (from profile where profile.commit = each.commit)
-        then 'cpu' else 'wall' end as clock
-    from (select commit, cpu_ns from samples union all select commit, 0 from files) as each group by commit
+    select commit,
+        case when sum(cpu_ns) > 0 or commit not in (select commit from profile) then 'cpu' else 'wall' end as clock
+    from (select commit, cpu_ns from samples union all select commit, 0 from files) group by commit
 ),
 spent as (
     select commit, shard, node_id, clock, samples, case clock when 'cpu' then cpu_ns else wall_ns end as ns
@@ -156,3 +156,8 @@ from chosen join shards using (commit) join totals using (commit)
 group by commit, file, function, function_line order by any_value(number), file, function, function_line;
 """
     )
+
+
+def has_file_sql(commits: Commits, file: str) -> str:
+    """Return the SQL for whether a file is one that was measured in any of the commits."""
+    return commits.view("files") + f"select count(*) > 0 from files where file = {sql_text(file)};\n"
