@@ -5,7 +5,6 @@ A subcommand's module is imported only when the subcommand is called, so that `f
 
 from __future__ import annotations
 
-import importlib
 import io
 import sys
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ import click
 from footfall._version import VERSION
 from footfall.cli.abbreviated import with_whole_options
 from footfall.cli.face import Face
+from footfall.cli.lazy_group import LazyGroup
 from footfall.errors import EXIT_USAGE, FootfallError
 from footfall.printable import printable_lines
 from footfall.session.output import flush_streams, prepare_streams, print_message, silence, writing_messages
@@ -55,42 +55,23 @@ _COMMANDS: Final = {
 
 
 # started by other parts of footfall, not by people
-_HIDDEN: Final = {"pytest-session": ("measuring", ""), "pytest-data": ("measuring", "")}
+_HIDDEN: Final = dict.fromkeys(("pytest-session", "pytest-data"), "footfall.cli.measuring")
 
 
-class _LazyGroup(click.Group):
-    """A group whose commands are modules below `footfall.cli` with an attribute `command`."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        folder, _ = _COMMANDS.get(cmd_name) or _HIDDEN.get(cmd_name) or ("", "")
-        if not folder:
-            return None
-        command = importlib.import_module(f"footfall.cli.{folder}.{cmd_name.replace('-', '_')}").command
-        assert isinstance(command, click.Command)
-        return command
+class _Commands(LazyGroup):
+    """All commands; their long options may be abbreviated, as coverage.py's."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            import difflib  # only for misspelt commands
-
-            alike = difflib.get_close_matches(args[0], _COMMANDS)
-            hint = f" Did you mean {' or '.join(map(repr, alike))}?" if alike else ""
-            ctx.fail(f"No such command {args[0]!r}.{hint}")
         name, command, words = super().resolve_command(ctx, args)
         return name, command, words if command is None else with_whole_options(command, words)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
-
 
 @click.group(
-    cls=_LazyGroup,
+    cls=_Commands,
+    modules={name: (f"footfall.cli.{folder}", text) for name, (folder, text) in _COMMANDS.items()},
+    hidden=_HIDDEN,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start with `footfall run pytest -q` or `footfall run script.py`, then `footfall report -m`.",
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Final
 
 import click
+
+from footfall.cli.lazy_group import LazyGroup
 
 __all__ = ["command"]
 
@@ -21,22 +22,7 @@ _COMMANDS: Final = {
     "minimize": "Choose few tests that run all that the tests run.",
 }
 
-
-class _LazyGroup(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        command = importlib.import_module(f"footfall.cli.lake.{cmd_name.replace('-', '_')}").command
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
-
+_MODULES: Final = {name: ("footfall.cli.lake", text) for name, text in _COMMANDS.items()}
 
 _EXAMPLES = """\b
 Examples:
@@ -48,7 +34,7 @@ Examples:
 """
 
 
-@click.group("lake", cls=_LazyGroup, epilog=_EXAMPLES)
+@click.group("lake", cls=LazyGroup, modules=_MODULES, epilog=_EXAMPLES)
 def command() -> None:
     """Keep the data of many runs, machines and commits as Parquet.
 
