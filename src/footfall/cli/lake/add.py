@@ -12,6 +12,8 @@ __all__ = ["command"]
 _EXAMPLES = """\b
 Examples:
   footfall lake add coverage-lake .coverage
+  footfall lake add s3://bucket/lake .coverage
+  footfall lake add coverage-lake 's3://bucket/shards/*.coverage'
   footfall lake add /srv/lake shard*/.coverage --repository shop --commit $CI_COMMIT_SHA
 """
 
@@ -32,6 +34,8 @@ def command(
     config_file: str | None,
 ) -> int:
     """Add data files, of footfall or coverage.py, to the lake in DIR, which is made if it is not there.
+
+    Both may be URLs that fsspec knows, such as s3://: `pip install fsspec s3fs`.
 
     Each becomes a shard of the commit. Adding the same file again changes nothing. Add it where the sources are as they
     were measured: the lake then has what could run too, which `footfall lake report` and `gaps` need.

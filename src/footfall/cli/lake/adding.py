@@ -17,6 +17,7 @@ from footfall.load.gather import gather, path_mapper
 from footfall.load.source_rows import rows_of_sources
 from footfall.record.data.data_file import open_data_file
 from footfall.record.lake.layout import Partition
+from footfall.record.lake.remote import local_copy, matching
 from footfall.record.lake.schema import HELD_TABLES
 from footfall.record.lake.shard_rows import Naming, SourceRows
 from footfall.record.lake.shards import write_shard
@@ -51,20 +52,24 @@ def place_options(function: _Command) -> _Command:
 def add_data_files(config: Config, lake: str, data_files: Sequence[str], place: Place, *, is_quiet: bool) -> None:
     """Write data files into a lake, each as a shard; the same file again replaces its own.
 
-    Raises FootfallError: as `write_shard`, and UsageError (`partition-name`, `too-many-files`).
+    Data files at URLs are copied first.
+
+    Raises FootfallError: as `write_shard` and `local_copy`, and UsageError (`partition-name`, `too-many-files`).
     """
-    if place.shard is not None and len(data_files) > 1:
-        raise UsageError("too-many-files", "One --shard can't name several data files.", "Leave it out, or add one.")
     top = top_of_names()
     repository = place.repository or os.path.basename(top) or "root"
     commit = place.commit or head_commit() or "none"
     name = file_namer(config, top)
-    for data_file in data_files:
-        _warn_of_unknown_tables(data_file, config)  # first, as it reads the file's head: it may be none
-        partition = Partition(repository, commit, place.shard or _digest(data_file))
-        write_shard(lake, partition, data_file, Naming(name, _test_and_phase), _sources(config, data_file, name))
+    names = [each for data_file in data_files for each in matching(data_file)]
+    if place.shard is not None and len(names) > 1:
+        raise UsageError("too-many-files", "One --shard can't name several data files.", "Leave it out, or add one.")
+    for shown in names:
+        with local_copy(shown) as data_file:
+            _warn_of_unknown_tables(shown, data_file, config)  # first, as it reads the file's head: it may be none
+            partition = Partition(repository, commit, place.shard or _digest(data_file))
+            write_shard(lake, partition, data_file, Naming(name, _test_and_phase), _sources(config, data_file, name))
         if not is_quiet:
-            print_message(f"Added {data_file} to {lake} as {partition.folder}")
+            print_message(f"Added {shown} to {lake} as {partition.folder}")
 
 
 def file_namer(config: Config, top: str) -> Callable[[str], str]:
@@ -112,9 +117,9 @@ def _digest(data_file: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def _warn_of_unknown_tables(data_file: str, config: Config) -> None:
+def _warn_of_unknown_tables(shown: str, data_file: str, config: Config) -> None:
     query = "select name from sqlite_master where type = 'table' and name like 'footfall\\_%' escape '\\'"
     with open_data_file(data_file) as connection:
         unknown = sorted({name for (name,) in connection.execute(query)} - HELD_TABLES)
     text = "The table {} in {} is of another version of footfall and was left out."
-    warn([("table-left-out", text.format(name, data_file)) for name in unknown], config.disable_warnings)
+    warn([("table-left-out", text.format(name, shown)) for name in unknown], config.disable_warnings)

@@ -48,9 +48,11 @@ def command(
     question = flaky_sql(scope)
     if sql:
         return show_sql(question)
-    rows = ask(question)
-    tests = find_flaky_tests((test, n_runs, Difference(*place, tuple(shards))) for test, n_runs, *place, shards in rows)
-    left_out = warn_of_left_out([name for (name,) in ask(left_out_sql(scope))])
+    tests = find_flaky_tests(
+        (test, n_runs, Difference(file, line, to_line, tuple(shards)))
+        for test, n_runs, file, line, to_line, shards in ask(question, lake)
+    )
+    left_out = warn_of_left_out([name for (name,) in ask(left_out_sql(scope), lake)])
     if format_ == "json":
         place = {"repository": scope.repository, "commit": scope.commit, "left_out": left_out}
         write_output("-", render_json({**place, **flaky_report(tests)}, indent=2) + "\n", "tests")

@@ -55,9 +55,9 @@ def command(
     question = gaps_sql(scope)
     if sql:
         return show_sql(question)
-    ((clock, total_ns),) = ask(profile_sql(scope))
-    ranking = Ranking([_gap(row) for row in ask(question)], total_ns, is_other=False, clock=Clock(clock))
-    left_out = warn_of_left_out([name for (name,) in ask(left_out_sql(scope))])
+    ((clock, total_ns),) = ask(profile_sql(scope), lake)
+    ranking = Ranking([_gap(row) for row in ask(question, lake)], total_ns, is_other=False, clock=Clock(clock))
+    left_out = warn_of_left_out([name for (name,) in ask(left_out_sql(scope), lake)])
     if format_ == "json":
         place = {"repository": scope.repository, "commit": scope.commit, "left_out": left_out}
         write_output("-", render_json({**place, **gaps_report(ranking)}, indent=4) + "\n", "gaps")

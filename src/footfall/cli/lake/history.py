@@ -50,7 +50,7 @@ def command(
     question = history_sql(commits, file, function)
     if sql:
         return show_sql(question)
-    rows = [Measured(*row) for row in ask(question)]
+    rows = [Measured(*row) for row in ask(question, lake)]
     if not rows:
         text = f"The lake has nothing that could run of {place} in the {len(commits.commits)} commits asked about."
         raise FootfallError("file-not-measured", text, "Name a file as it is below the top of the repository.")
@@ -65,7 +65,7 @@ def command(
 def _parse(commits: Commits, place: str) -> tuple[str | None, str | None]:
     """Return file and function: what the lake has as a file is one."""
     name = name_in_lake(place)
-    if any(has for (has,) in ask(has_file_sql(commits, name))):
+    if any(has for (has,) in ask(has_file_sql(commits, name), commits.lake)):
         return name, None
     path, _, function = place.rpartition(":")
     if path:

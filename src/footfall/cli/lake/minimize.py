@@ -43,7 +43,7 @@ def command(
     if sql:
         return show_sql(question)
     ran: dict[str, dict[str, int]] = {}
-    for test, file, lines in ask(question):
+    for test, file, lines in ask(question, lake):
         by_file = ran.setdefault(test, {})
         by_file[file] = by_file.get(file, 0) | int.from_bytes(lines, "little")
     elsewhere = ran.pop("", {})

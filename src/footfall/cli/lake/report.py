@@ -48,7 +48,7 @@ def command(
     question = coverage_sql(scope)
     if sql:
         return show_sql(question)
-    rows = list(ask(question))
+    rows = list(ask(question, lake))
     left_out = warn_of_left_out([row[0] for row in rows if row[6] > 1 or not row[7]])
     results = [_result(row) for row in rows if row[6] <= 1 and row[7]]
     if format_ != "json":

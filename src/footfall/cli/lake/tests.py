@@ -59,7 +59,7 @@ def command(
         test_files = changed_test_files(changes)
     if sql:
         return show_sql(question)
-    names = in_order([test for test, *_ in ask(question)], test_files)
+    names = in_order([test for test, *_ in ask(question, lake)], test_files)
     text = render_json(names, indent=4) + "\n" if format_ == "json" else "".join(f"{name}\n" for name in names)
     write_output(output, text, "names of tests")
     return 0

@@ -51,8 +51,8 @@ def command(
     question = who_tests_sql(scope, name, first, last)
     if sql:
         return show_sql(question)
-    names = [test for (test,) in ask(question)]
-    if not names and not any(ask(who_tests_sql(scope, name, None, None))):
+    names = [test for (test,) in ask(question, lake)]
+    if not names and not any(ask(who_tests_sql(scope, name, None, None), lake)):
         text = f"The lake has nothing that ran of {name} in commit {scope.commit}."
         raise FootfallError("file-not-measured", text, "Name it as it is below the top of the repository.")
     tests = [test for test in names if test]

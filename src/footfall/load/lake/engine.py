@@ -10,16 +10,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from footfall.errors import FootfallError
+from footfall.record.lake.remote import filesystem, is_url
 
 __all__ = ["ask"]
 
 _ROWS_AT_ONCE = 10_000
 
 
-def ask(sql: str) -> Iterator[tuple[Any, ...]]:
-    """Run SQL, and yield the rows of its last statement.
+def ask(sql: str, lake: str) -> Iterator[tuple[Any, ...]]:
+    """Run SQL about a lake, and yield the rows of its last statement.
 
-    Raises FootfallError: `lake-extra` without DuckDB, `lake-damaged` for files that it can't read.
+    Raises FootfallError: `lake-extra` without DuckDB, or fsspec for a URL, `lake-damaged` for files that it can't read.
     """
     try:
         import duckdb
@@ -34,6 +35,8 @@ def ask(sql: str) -> Iterator[tuple[Any, ...]]:
             "autoload_known_extensions": "false",
         }
         with contextlib.closing(duckdb.connect(config=settings)) as connection:
+            if is_url(lake):
+                connection.register_filesystem(filesystem(lake)[0])
             try:
                 cursor = connection.execute(sql)
                 while rows := cursor.fetchmany(_ROWS_AT_ONCE):

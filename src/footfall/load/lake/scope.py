@@ -12,6 +12,7 @@ from typing import Final
 
 from footfall.errors import UsageError
 from footfall.record.lake.layout import KEYS, Partition
+from footfall.record.lake.remote import is_url
 
 __all__ = ["KNOWN", "STATEMENT", "Commits", "Scope", "sql_text"]
 
@@ -43,7 +44,7 @@ class Scope:
 
     def view(self, table: str) -> str:
         """Return the statement that makes a view of a table."""
-        return _view(table, _pattern(self.lake, self.repository, self.commit, self.shard, table))
+        return _view(table, self, self.commit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +58,25 @@ class Commits:
 
     def view(self, table: str) -> str:
         """Return the statement that makes a view of a table."""
-        pattern = _pattern(self.lake, self.repository, None, self.shard, table)
-        return _view(table, pattern, f" where commit in ({', '.join(map(sql_text, self.commits))})")
+        return _view(table, self, None, f"commit in ({', '.join(map(sql_text, self.commits))})")
 
 
-def _pattern(lake: str, repository: str, commit: str | None, shard: str | None, table: str) -> str:
-    """Return the pattern of a table's files; None stands for all."""
-    folders = Partition(repository, commit or "all", shard or "all").folder.split(os.sep)
+def _view(table: str, scope: Scope | Commits, commit: str | None, *conditions: str) -> str:
+    if is_url(scope.lake) and table != "shard":  # a shard that is being written there may have some of its tables
+        shards = f"select (commit, shard) from {_files(scope, commit, 'shard')}"
+        conditions = (*conditions, f"(commit, shard) in ({shards})")
+    chosen = f" where {' and '.join(conditions)}" if conditions else ""
+    return f"create temp view {table} as from {_files(scope, commit, table)}{chosen};\n"
+
+
+def _files(scope: Scope | Commits, commit: str | None, table: str) -> str:
+    """Return a table's files as SQL has them; of all commits if it is None."""
+    folders = Partition(scope.repository, commit or "all", scope.shard or "all").folder.split(os.sep)
     names = (
         folder if value is not None else f"{key}=*"
-        for key, folder, value in zip(KEYS, folders, (repository, commit, shard), strict=True)
+        for key, folder, value in zip(KEYS, folders, (scope.repository, commit, scope.shard), strict=True)
     )
-    return os.path.join(glob.escape(lake), *names, f"{table}.parquet")
-
-
-def _view(table: str, pattern: str, condition: str = "") -> str:
-    return f"create temp view {table} as from read_parquet({sql_text(pattern)}, {_OPTIONS}){condition};\n"
+    return f"read_parquet({sql_text(os.path.join(glob.escape(scope.lake), *names, f'{table}.parquet'))}, {_OPTIONS})"
 
 
 def sql_text(value: str) -> str:

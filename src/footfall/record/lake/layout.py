@@ -1,25 +1,29 @@
 """Where things are in a lake: a folder for each shard, named by its repository, commit and shard.
 
 `DIR/repository=R/commit=C/shard=S/TABLE.parquet`, the form that DuckDB, Spark and pyarrow call Hive partitions. A shard
-appears and is replaced as a whole, since its folder is renamed when all its tables are there.
+appears and is replaced as a whole, since its folder is renamed when all its tables are there. DIR may be a URL:
+remote.py.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from footfall.errors import FootfallError, UsageError
+from footfall.record.lake.remote import LAST_TABLE, folders_with, is_url, upload
 
 __all__ = ["KEYS", "Partition", "find_shards", "need_shards", "new_shard", "table_path"]
 
 KEYS = ("repository", "commit", "shard")
 _MAX_NAME_BYTES = 255
-_LAST_TABLE = "shard.parquet"
+_FOLDER = re.compile("/".join(f"{key}=[^/]+" for key in KEYS))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,14 +61,23 @@ def table_path(lake: str, partition: Partition, table: str) -> str:
 
 
 def find_shards(lake: str) -> list[Partition]:
-    """Return all complete shards of a lake, sorted. Raises OSError."""
+    """Return all complete shards of a lake, sorted.
+
+    Raises OSError; at a URL FootfallError (`no-lake`, `lake-extra`).
+    """
+    if is_url(lake):
+        return sorted(map(_partition, filter(_FOLDER.fullmatch, folders_with(lake, LAST_TABLE))))
     found = []
     for repository, path in _values(lake, "repository"):
         for commit, below in _values(path, "commit"):
             for shard, folder in _values(below, "shard"):
-                if os.path.isfile(os.path.join(folder, _LAST_TABLE)):
+                if os.path.isfile(os.path.join(folder, LAST_TABLE)):
                     found.append(Partition(repository, commit, shard))
     return sorted(found)
+
+
+def _partition(folder: str) -> Partition:
+    return Partition(*(unquote(name.partition("=")[2]) for name in folder.split("/")))
 
 
 def _values(folder: str, key: str) -> Iterator[tuple[str, str]]:
@@ -91,8 +104,13 @@ def need_shards(lake: str) -> list[Partition]:
 def new_shard(lake: str, partition: Partition) -> Iterator[str]:
     """Yield an empty folder for a shard's tables; on exit it replaces the shard, after an error nothing does.
 
-    Raises FootfallError (`output-unwritable`).
+    Raises FootfallError (`output-unwritable`; at a URL `lake-extra`, `no-lake`).
     """
+    if is_url(lake):
+        with tempfile.TemporaryDirectory(prefix="footfall-lake-") as folder:
+            yield folder
+            upload(folder, lake, partition.folder)
+        return
     target = os.path.join(lake, partition.folder)
     beside = os.path.join(lake, f".adding-{os.getpid()}")
     former = os.path.join(lake, f".former-{os.getpid()}")

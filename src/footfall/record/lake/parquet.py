@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from footfall.errors import FootfallError
+from footfall.record.lake.remote import is_url, open_file
 from footfall.record.lake.schema import FORMAT, TABLES
 
 if TYPE_CHECKING:
@@ -95,7 +97,9 @@ def read_rows(path: str, table: str) -> Iterator[Row]:
 
     wanted = _schema(table)
     try:
-        with pq.ParquetFile(path) as file:
+        with contextlib.ExitStack() as stack:
+            source = stack.enter_context(open_file(path)) if is_url(path) else path
+            file = stack.enter_context(pq.ParquetFile(source))
             found = (file.schema_arrow.metadata or {}).get(_FORMAT_KEY, b"none").decode("ascii", "replace")
             if found != str(FORMAT):
                 raise FootfallError(
