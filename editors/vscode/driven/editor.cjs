@@ -186,7 +186,7 @@ class Editor {
       ]);
       for (const mark of editor.querySelectorAll(".view-overlays .cdr")) {
         const { borderLeftWidth, borderLeftColor } = getComputedStyle(mark);
-        if (borderLeftWidth !== "2px") continue;
+        if (borderLeftWidth !== "1px") continue;
         const { top } = mark.getBoundingClientRect();
         const line = numbers.find(([at]) => Math.abs(at - top) < 2)?.[1];
         (lines[borderLeftColor] ??= []).push(line);

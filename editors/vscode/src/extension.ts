@@ -11,9 +11,15 @@ import { LineHover } from "./editor/lineHover";
 import { attachToProcess, profileCommand, profileFile } from "./editor/profiling";
 import { describe, openMeasured, Project } from "./editor/project";
 import { Tests } from "./editor/testRun";
+import type { TestsOfLine } from "./service/answers";
 
 /** A save that formats, or a file that is read again, is several changes. */
 const SETTLED_MS = 50;
+
+/** Say that no test runs a line, and whether anything else does. */
+function whyNone({ name, line, is_run_outside_tests: isRun }: TestsOfLine): string {
+  return `No test runs ${name}:${line}${isRun ? "; code outside of tests does" : ""}.`;
+}
 
 /** Run it; what it throws at once is a rejection too. */
 const attempt = async (run: () => Promise<unknown>) => run();
@@ -133,7 +139,7 @@ export function activate(context: vscode.ExtensionContext): void {
       const place = given === undefined ? currentPlace() : { path: given.fsPath, line: at as number };
       const project = (given && projectOf(given)) ?? current();
       const found = await project.ask("tests/of_line", { ...place, count: 0 });
-      if (found.tests.length === 0) throw new Error(`No test runs ${found.name}:${place.line}.`);
+      if (found.tests.length === 0) throw new Error(whyNone(found));
       await tests.runNamed(project, found.tests);
     }),
     command("footfall.whoTests", async () => {
@@ -141,7 +147,7 @@ export function activate(context: vscode.ExtensionContext): void {
       const found = await current().ask("tests/of_line", place);
       const title = `Tests that run ${found.name}:${place.line}`;
       if (found.tests.length > 0) await vscode.window.showQuickPick(found.tests, { title });
-      else await vscode.window.showInformationMessage(`No test runs ${found.name}:${place.line}.`);
+      else await vscode.window.showInformationMessage(whyNone(found));
     }),
     { dispose: () => waiting.forEach((timer) => clearTimeout(timer)) },
     { dispose: () => projects.forEach((project) => project.dispose()) },

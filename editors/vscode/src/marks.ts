@@ -29,8 +29,15 @@ export function mover(state: SourceState): (line: number) => number | undefined 
   };
 }
 
+/** The text that is seen, for columns in it. */
+export interface Seen {
+  /** The text of a line; undefined if there is none. */
+  text: (line: number) => string | undefined;
+  tabSize: number;
+}
+
 /** Return the marks of a file, with the later lines of statements, in no particular order. */
-export function marksOf(file: FileCoverage): Mark[] {
+export function marksOf(file: FileCoverage, seen?: Seen): Mark[] {
   const now = mover(file);
   const { coverage } = file;
   const states = new Map<number, LineState>();
@@ -48,7 +55,7 @@ export function marksOf(file: FileCoverage): Mark[] {
   }
   for (const each of file.conditions?.missing ?? []) {
     if (states.get(each.line) !== "missing")
-      say(each.line, `${each.text} (${columnsOf(each)}) was never ${each.never}`);
+      say(each.line, `${each.text} (${columnsOf(each, seen, now)}) was never ${each.never}`);
   }
   const last = new Map(file.statements);
   const marks: Mark[] = [];
@@ -62,10 +69,26 @@ export function marksOf(file: FileCoverage): Mark[] {
   return marks;
 }
 
-/** Where a condition is in its line, which may have the same text twice; counted from 1, as editors do. */
-function columnsOf({ line, column, end_line: endLine, end_column: endColumn }: Condition): string {
-  if (endLine > line) return `from column ${column + 1} on`;
-  return column + 1 === endColumn ? `column ${endColumn}` : `columns ${column + 1} to ${endColumn}`;
+/** Where a condition is in its line, which may have the same text twice: as the editor shows the place of the cursor. */
+function columnsOf(condition: Condition, seen: Seen | undefined, now: (line: number) => number | undefined): string {
+  const { line, column, end_line: endLine, end_column: endColumn } = condition;
+  const at = now(line);
+  const text = at === undefined ? undefined : seen?.text(at);
+  const shown = (count: number) =>
+    seen === undefined || text === undefined ? count : shownColumn(text, count, seen.tabSize);
+  const first = shown(column) + 1;
+  if (endLine > line) return `from column ${first} on`;
+  const last = shown(endColumn - 1) + 1;
+  return first === last ? `column ${first}` : `columns ${first} to ${last}`;
+}
+
+/** Return the column, from 0, after some characters: the editor's status bar counts characters too, and tabs up to their stops. */
+function shownColumn(text: string, count: number, tabSize: number): number {
+  let column = 0;
+  for (const character of [...text].slice(0, count)) {
+    column += character === "\t" ? tabSize - (column % tabSize) : 1;
+  }
+  return column;
 }
 
 /** Return the time of the lines that have at least this part of all time. */

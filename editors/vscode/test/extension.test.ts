@@ -103,8 +103,8 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
   const token = { isCancellationRequested: false, onCancellationRequested: () => {} } as unknown as CancellationToken;
   await profile.run({}, token);
   const outcomes = [
-    ["test_main.py::test_double", "passed"],
-    ["test_main.py::test_skipped", "skipped"],
+    ["test_double", "passed"],
+    ["test_skipped", "skipped"],
     ["All tests of project", "passed"],
   ];
   assert.deepEqual(fake.seen.outcomes, outcomes);
@@ -113,7 +113,7 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
   const { includesTests } = covered as unknown as { includesTests: { label: string }[] };
   assert.deepEqual(
     includesTests.map((each) => each.label),
-    ["test_main.py::test_double"],
+    ["test_double"],
   );
   const details = await profile.loadDetailedCoverage?.({} as TestRun, covered, token);
   const told = (details as unknown as (fake.StatementCoverage & { name?: string })[]).map((each) => [
@@ -143,13 +143,16 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
   const wrong = "import pytest\n\n\n@pytest.mark.parametrize('x', ['b: c'])\ndef test_wrong(x):\n    assert not x\n";
   writeFileSync(join(spaced, "test_more.py"), wrong);
   await controller?.resolveHandler?.(all);
-  const named = [...all.children].map(([, item]) => item);
+  const placesOf = (item: fake.TestItem): unknown[] => [
+    item.label,
+    item.range && item.range.start.line + 1,
+    ...[...item.children].map(([, child]) => placesOf(child)),
+  ];
   assert.deepEqual(
-    named.map((item) => [item.label, (item.range?.start.line ?? -1) + 1]),
+    [...all.children].map(([, item]) => placesOf(item)),
     [
-      ["test_main.py::test_double", 4],
-      ["test_main.py::test_skipped", 8],
-      ["a dir/test_more.py::test_wrong[b: c]", 4],
+      ["test_main.py", undefined, ["test_double", 4], ["test_skipped", 8]],
+      ["a dir", undefined, ["test_more.py", undefined, ["test_wrong[b: c]", 4]]],
     ],
   );
   // what is compared may be of a process that was attached to
@@ -188,10 +191,12 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
   fake.window.activeTextEditor = editor;
 
   fake.seen.outcomes.length = fake.seen.coverage.length = 0;
-  await profile.run({ include: named.slice(1) }, token);
+  const [[, ofFile], [, ofFolder]] = [...all.children];
+  const [, [, skipped]] = [...ofFile.children];
+  await profile.run({ include: [skipped, ofFolder, ...[...ofFolder.children].map(([, item]) => item)] }, token);
   assert.deepEqual(fake.seen.outcomes, [
-    ["test_main.py::test_skipped", "skipped"],
-    ["a dir/test_more.py::test_wrong[b: c]", "failed at line 6"],
+    ["test_skipped", "skipped"],
+    ["test_wrong[b: c]", "failed at line 6"],
   ]);
   const imported = fake.seen.coverage.find((file) => file.uri.fsPath === main);
   assert.deepEqual({ ...imported?.statementCoverage }, { covered: 1, total: 4 });
@@ -203,13 +208,10 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
   fake.seen.settings.testCommand = ["-m", "footfall", "run", "-q", "-m", "unittest"];
   await controller?.resolveHandler?.(all);
   const units = [...all.children].map(([, item]) => item);
-  assert.deepEqual(
-    units.map((item) => [item.label, (item.range?.start.line ?? -1) + 1]),
-    [["test_unit.TestMain.test_double", 7]],
-  );
+  assert.deepEqual(units.map(placesOf), [["test_unit", undefined, ["TestMain", undefined, ["test_double", 7]]]]);
   fake.seen.outcomes.length = fake.seen.coverage.length = 0;
   await profile.run({ include: units }, token);
-  assert.deepEqual(fake.seen.outcomes, [["test_unit.TestMain.test_double", "failed at line 8"]]);
+  assert.deepEqual(fake.seen.outcomes, [["test_double", "failed at line 8"]]);
   const tested = fake.seen.coverage.find((file) => file.uri.fsPath === main);
   assert.deepEqual({ ...tested?.statementCoverage }, { covered: 3, total: 4 });
   assert.equal(statSync(join(root, ".coverage")).mtimeMs, data);

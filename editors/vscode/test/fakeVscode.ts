@@ -132,6 +132,9 @@ class Items {
   get = (id: string) => this.all.get(id);
   delete = (id: string) => this.all.delete(id);
   add = (item: TestItem) => this.all.set(item.id, item);
+  get size(): number {
+    return this.all.size;
+  }
   replace(items: TestItem[]): void {
     this.all.clear();
     items.forEach(this.add);

@@ -41,6 +41,16 @@ test("a line has its state, where its branch did not go, and its conditions", ()
   assert.deepEqual(marks.find((mark) => mark.line === 7)?.hover, []);
 });
 
+test("columns are those of the status bar, also after other characters and tabs", () => {
+  const text = '\tif "🙂🙂" and total: pass';
+  const column = [...text.slice(0, text.indexOf("total"))].length; // as the service counts
+  const missing = [{ line: 2, column, end_line: 2, end_column: column + 5, text: "total", never: "true" as const }];
+  const lines = ["", text];
+  const seen = { text: (line: number) => lines[line - 1], tabSize: 4 };
+  const marks = marksOf({ ...FILE, branches: {}, conditions: { missing } }, seen);
+  assert.deepEqual(marks.find(({ line }) => line === 2)?.hover, ["total (columns 17 to 21) was never true"]);
+});
+
 test("marks of a file that changed are stale, and only those of lines that are still there", () => {
   const marks = marksOf({
     ...FILE,

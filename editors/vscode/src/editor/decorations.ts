@@ -17,7 +17,7 @@ export class Decorations implements vscode.Disposable {
     Object.entries(COLORS).map(([name, color]) => [
       name,
       vscode.window.createTextEditorDecorationType({
-        borderWidth: "0 0 0 2px", // more would touch the text's first letter
+        borderWidth: "0 0 0 1px", // more would touch the text's first letter
         borderStyle: "solid",
         borderColor: new vscode.ThemeColor(color),
         isWholeLine: true,
@@ -51,7 +51,9 @@ export class Decorations implements vscode.Disposable {
     ];
     const file = await coverage;
     if (document.isDirty) return;
-    this.showMarks(editor, file === undefined ? [] : marksOf(file));
+    const text = (line: number) => (line <= document.lineCount ? document.lineAt(line - 1).text : undefined);
+    const seen = { text, tabSize: Number(editor.options?.tabSize) || 4 };
+    this.showMarks(editor, file === undefined ? [] : marksOf(file, seen));
     this.log.info(`marks of ${path} after ${Math.round(performance.now() - started)} ms`);
     const lines = await times;
     if (document.isDirty) return;

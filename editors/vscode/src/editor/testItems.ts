@@ -15,6 +15,8 @@ const LONGEST_OUTPUT = 64 * 1024 * 1024;
 export class TestItems {
   private readonly projects = new Map<string, Project>();
   private readonly names = new WeakMap<vscode.TestItem, string>();
+  /** The items of tests of a folder, by their names. */
+  private readonly byName = new WeakMap<vscode.TestItem, Map<string, vscode.TestItem>>();
 
   constructor(private readonly controller: vscode.TestController) {
     controller.resolveHandler = (item) => (item === undefined ? undefined : this.collect(item));
@@ -37,29 +39,63 @@ export class TestItems {
   }
 
   projectOf(item: vscode.TestItem): Project | undefined {
-    return this.projects.get((item.parent ?? item).id);
+    let root = item;
+    while (root.parent !== undefined) root = root.parent;
+    return this.projects.get(root.id);
   }
 
   ofProject(project: Project): vscode.TestItem | undefined {
     return this.controller.items.get(project.folder.uri.toString());
   }
 
-  /** Return the name of a test, as pytest or unittest has it; undefined for the item of a folder. */
+  /** Return the tests that items stand for: themselves, or those in them, each once. */
+  testsIn(items: Iterable<vscode.TestItem>): vscode.TestItem[] {
+    const found = new Set<vscode.TestItem>();
+    const add = (item: vscode.TestItem) => {
+      if (this.names.has(item)) found.add(item);
+      for (const [, child] of item.children) add(child);
+    };
+    for (const item of items) add(item);
+    return [...found];
+  }
+
+  /** Return the name of a test, as pytest or unittest has it; undefined for the item of a folder, file or class. */
   nameOf(item: vscode.TestItem): string | undefined {
     return this.names.get(item);
   }
 
   /** Return the item of a test, a new one if it was not known. */
   named(all: vscode.TestItem, name: string, uri?: vscode.Uri): vscode.TestItem {
-    const id = `${all.id}#${name}`;
-    const known = all.children.get(id);
+    const known = this.ofNames(all).get(name);
     if (known !== undefined) return known;
     const [file, ...rest] = name.split("::");
     const place = rest.length > 0 ? vscode.Uri.file(join(all.uri?.fsPath ?? "", file)) : all.uri;
-    const item = this.controller.createTestItem(id, name, uri ?? place);
+    const { groups, label } = placeInTree(name);
+    let parent = all;
+    let path = all.uri?.fsPath ?? "";
+    for (const group of groups) {
+      const id = `${parent.id}/${group.label}`;
+      if (group.isFile) path = join(path, group.label);
+      parent =
+        parent.children.get(id) ??
+        this.added(parent, id, group.label, group.isFile ? vscode.Uri.file(path) : (uri ?? place));
+    }
+    const item = this.added(parent, `${all.id}#${name}`, label, uri ?? place);
     this.names.set(item, name);
-    all.children.add(item);
+    this.ofNames(all).set(name, item);
     return item;
+  }
+
+  private added(parent: vscode.TestItem, id: string, label: string, uri: vscode.Uri | undefined): vscode.TestItem {
+    const item = this.controller.createTestItem(id, label, uri);
+    parent.children.add(item);
+    return item;
+  }
+
+  private ofNames(all: vscode.TestItem): Map<string, vscode.TestItem> {
+    const found = this.byName.get(all) ?? new Map<string, vscode.TestItem>();
+    this.byName.set(all, found);
+    return found;
   }
 
   /** Return the tests that begin nearest above a line of a file: several, if one function is run with several parameters. */
@@ -68,9 +104,7 @@ export class TestItems {
     if (all === undefined) return [];
     await this.collect(all); // it may have just been written
     const begins = (item: vscode.TestItem) => (item.range?.start.line ?? line) + 1;
-    const found = [...all.children]
-      .map(([, item]) => item)
-      .filter((item) => item.uri?.fsPath === path && begins(item) <= line);
+    const found = [...this.ofNames(all).values()].filter((item) => item.uri?.fsPath === path && begins(item) <= line);
     const nearest = Math.max(...found.map(begins));
     return found.filter((item) => begins(item) === nearest);
   }
@@ -80,8 +114,17 @@ export class TestItems {
     if (project === undefined) return;
     const found = await collectedTests(project.folder);
     if (found === undefined) return;
-    const ids = new Set(found.map((test) => this.placed(all, test).id));
-    for (const [id] of [...all.children]) if (!ids.has(id)) all.children.delete(id);
+    const there = new Set(found.map((test) => this.placed(all, test)));
+    for (const [name, item] of [...this.ofNames(all)]) {
+      if (there.has(item)) continue;
+      this.ofNames(all).delete(name);
+      // with the classes, files and folders in which it was the last
+      for (let gone = item; gone.parent !== undefined && gone.children.size === 0;) {
+        const { parent } = gone;
+        parent.children.delete(gone.id);
+        gone = parent;
+      }
+    }
   }
 
   /** Return the item of a test that was found, at its place, where the editor has a button that runs it. */
@@ -90,6 +133,27 @@ export class TestItems {
     item.range = line === null ? undefined : new vscode.Range(line - 1, 0, line - 1, 0);
     return item;
   }
+}
+
+interface Group {
+  label: string;
+  /** A folder or file; else a class, or a module by its dotted name. */
+  isFile: boolean;
+}
+
+/** Return what a test is in, outermost first, and what it is called there: of a name that pytest or unittest gives. */
+export function placeInTree(name: string): { groups: Group[]; label: string } {
+  const start = name.split("[")[0]; // a parameter may have anything in it
+  if (start.includes("::")) {
+    const [file, ...rest] = start.split("::");
+    const label = `${rest.pop()}${name.slice(start.length)}`;
+    const files = file.split("/").map((part) => ({ label: part, isFile: true }));
+    return { groups: [...files, ...rest.map((part) => ({ label: part, isFile: false }))], label };
+  }
+  const dotted = /^((?:\w+\.)*\w+)\.(\w+)\.(\w+)$/.exec(name);
+  if (dotted === null) return { groups: [], label: name };
+  const [, module, group, label] = dotted;
+  return { groups: [module, group].map((part) => ({ label: part, isFile: false })), label };
 }
 
 export function testCommandOf(folder: vscode.WorkspaceFolder): string[] {

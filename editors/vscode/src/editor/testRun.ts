@@ -74,12 +74,16 @@ export class Tests implements vscode.Disposable {
 
   private async run(request: vscode.TestRunRequest): Promise<void> {
     const run = this.controller.createTestRun(request); // its token is cancelled however the run was started
-    const excluded = new Set(request.exclude);
-    const chosen = (request.include ?? [...this.controller.items].map(([, each]) => each)).filter(
-      (item) => !excluded.has(item),
+    const excluded = new Set(this.items.testsIn(request.exclude ?? []));
+    const asked = (request.include ?? [...this.controller.items].map(([, each]) => each)).filter(
+      (item) => !request.exclude?.includes(item),
+    );
+    // a project is run as a whole; of anything else in the tree, what is in it
+    const chosen = asked.flatMap((item) =>
+      item.parent === undefined ? [item] : this.items.testsIn([item]).filter((test) => !excluded.has(test)),
     );
     const byProject = new Map<Project, vscode.TestItem[]>();
-    for (const item of chosen) {
+    for (const item of new Set(chosen)) {
       const project = this.items.projectOf(item);
       if (project !== undefined) byProject.set(project, [...(byProject.get(project) ?? []), item]);
     }

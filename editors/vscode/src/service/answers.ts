@@ -90,6 +90,7 @@ export interface TestsOfLine {
   line: number;
   tests: string[];
   n_tests: number;
+  is_run_outside_tests: boolean;
   state: "run" | "missing" | "excluded" | "none";
 }
 
