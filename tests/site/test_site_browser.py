@@ -508,6 +508,23 @@ def _seconds(number: float) -> Cost:
     return Cost(round(number * 10**9), round(number * 10**9), 0, round(number * 1000))
 
 
+def test_a_table_is_as_wide_as_a_panel(browser, tmp_path) -> None:
+    """Beside an editor: heads wrap, names keep their room, and there is no column that is empty."""
+    page = tmp_path / "panel.html"
+    page.write_text(render_flame_file(make_profile(tmp_path, 100), title="x", before=make_profile(tmp_path)))
+    browser.set_window_size(680, 700)
+    try:
+        _open(browser, page)
+        heads = [text.removesuffix(" ↓") for text in _texts(browser, "table.sorted th")]
+        assert heads == ["Function", "Own", "Own share", "Total", "Total share", "Change", "Place"]
+        table, place = browser.execute_script(
+            "const t = document.querySelector('table.sorted'); return [t.offsetWidth, t.parentElement.clientWidth]"
+        )
+        assert table <= place
+    finally:
+        browser.set_window_size(1280, 900)
+
+
 def test_dark_and_light(browser, site) -> None:
     """The button switches, and the next page keeps the choice."""
     background = "return getComputedStyle(document.body).backgroundColor"

@@ -166,11 +166,15 @@ class Editor {
     return hover;
   }
 
-  /** The document in a panel: a frame in a frame. */
+  /** The document in the panel that is seen: a frame in a frame. */
   async panel() {
     const found = () => this.page.frames().filter((frame) => frame.url().includes("fake.html") && !frame.isDetached());
     return this.until("the panel", async () => {
-      for (const frame of found().reverse()) if (await frame.locator("canvas").count()) return frame;
+      for (const frame of found()) {
+        const outer = await frame.parentFrame()?.frameElement();
+        // those of other tabs are kept, and hidden
+        if ((await outer?.isVisible()) && (await frame.locator("canvas").count())) return frame;
+      }
       return undefined;
     });
   }

@@ -278,6 +278,34 @@ test(
   },
 );
 
+test(
+  "data that a run could not write here are found where it wrote them",
+  { skip: python === undefined },
+  async (t) => {
+    const root = realpathSync(mkdtempSync(join(tmpdir(), "footfall-")));
+    t.after(() => rmSync(root, { recursive: true }));
+    const [here, elsewhere] = [join(root, "project"), join(root, "elsewhere")];
+    mkdirSync(here);
+    mkdirSync(elsewhere);
+    writeFileSync(join(elsewhere, "main.py"), "x = 1\n");
+    execFileSync(python as string, ["-m", "footfall", "run", "-q", "main.py"], { cwd: elsewhere });
+    fake.seen.settings = { python };
+    process.env.XDG_CACHE_HOME = join(root, "cache");
+    t.after(() => delete process.env.XDG_CACHE_HOME);
+    const folder = { uri: new fake.Uri(here), name: "project", index: 0 };
+    const project = new Project(folder as never, fake.window.createOutputChannel() as never);
+    t.after(() => project.dispose());
+    assert.equal(await project.dataPath(), join(here, ".coverage"));
+    const note = [
+      "import sys; from footfall.record.data.elsewhere import note_elsewhere as note; note(*sys.argv[1:])",
+      join(here, ".coverage"),
+      join(elsewhere, ".coverage"),
+    ];
+    execFileSync(python as string, ["-c", ...note]);
+    assert.equal(await project.dataPath(), join(elsewhere, ".coverage"));
+  },
+);
+
 test("data of our own runs are in .footfall, or elsewhere where that can't be written", (t) => {
   const root = mkdtempSync(join(tmpdir(), "footfall-"));
   t.after(() => rmSync(root, { recursive: true }));

@@ -397,14 +397,18 @@ class FlamePage {
               },
             ]
           : []),
-        {
-          title: "Covered",
-          value: (row) => payload.functions[row.func][3] ?? -1,
-          cell: (row) => {
-            const part = payload.functions[row.func][3];
-            return part === null ? "" : coveredText(part, 0);
-          },
-        },
+        ...(payload.functions.some(([, , , part]) => part !== null)
+          ? [
+              {
+                title: "Covered",
+                value: (row: (typeof rows)[0]) => payload.functions[row.func][3] ?? -1,
+                cell: (row: (typeof rows)[0]) => {
+                  const part = payload.functions[row.func][3];
+                  return part === null ? "" : coveredText(part, 0);
+                },
+              },
+            ]
+          : []),
         {
           title: "Place",
           value: (row) => place(row.func),
