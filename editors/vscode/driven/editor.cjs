@@ -61,7 +61,9 @@ class Editor {
   }
 
   async open(file) {
-    const row = this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: file }).first();
+    // not one whose name only ends like it
+    const named = new RegExp(`^\\s*${file.replaceAll(".", "\\.")}`);
+    const row = this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: named }).first();
     await this.until(file, async () => {
       await this.page.keyboard.press("Control+P");
       const input = this.page.locator(".quick-input-widget input").first();
