@@ -39,6 +39,7 @@ os.waitpid(child, 0)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not IS_CPYTHON, reason="PyPy has a sampler of its own")
 def test_times_of_functions_threads_and_forks(tmp_path: Path) -> None:
     """Their shares of CPU time are those of the program, by samples of the native thread: it says nothing."""
