@@ -153,6 +153,7 @@ def test_names_stay_inside_the_lake(here, capsys) -> None:
         "update line_bits set file_id = 99 where rowid = 1",
         "update footfall_message set text = x'ff'",
         "update context set context = x'ff' where context = ''",
+        "update footfall_inferred set numbits = 5",
     ],
 )
 def test_damaged_data_is_refused(here, statement, capsys) -> None:

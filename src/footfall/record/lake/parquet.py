@@ -56,7 +56,7 @@ def write_rows(path: str, table: str, rows: Iterable[Row]) -> None:
 
     schema = _schema(table)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for group in _groups(rows):
+        for group in _groups(table, rows):
             try:
                 columns = [
                     pa.array(values, type_)
@@ -68,12 +68,21 @@ def write_rows(path: str, table: str, rows: Iterable[Row]) -> None:
             writer.write_batch(batch)
 
 
-def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
+def _groups(table: str, rows: Iterable[Row]) -> Iterator[list[Row]]:
+    kinds = TABLES[table].values()
+    sizes = [(place, size) for place, kind in enumerate(kinds) if (size := _size_of_item(kind))]
+    row_bytes = 8 * (len(kinds) - len(sizes))
     group: list[Row] = []
     size_bytes = 0
     for row in rows:
         group.append(row)
-        size_bytes += sum(_size_bytes(value) for value in row)
+        size_bytes += row_bytes
+        try:
+            for place, size in sizes:
+                if row[place] is not None:
+                    size_bytes += size * len(row[place])
+        except TypeError as error:  # a number where a text belongs
+            raise sqlite3.DatabaseError(f"a value does not fit into {table} ({error})") from error
         if len(group) >= _MOST_ROWS or size_bytes >= _MOST_BYTES:
             yield group
             group, size_bytes = [], 0
@@ -81,10 +90,9 @@ def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield group
 
 
-def _size_bytes(value: object) -> int:
-    if isinstance(value, list):
-        return 8 * len(value)
-    return len(value) if isinstance(value, str | bytes) else 8
+def _size_of_item(kind: str) -> int:
+    """Return the bytes of each item of a column's values; 0 if these have no length."""
+    return 8 if kind.startswith("list<") else int(kind in ("string", "binary"))
 
 
 def read_rows(path: str, table: str) -> Iterator[Row]:

@@ -142,29 +142,28 @@ def _test_rows(connection: sqlite3.Connection, naming: Naming) -> Iterator[Row]:
 
 
 def _line_rows(connection: sqlite3.Connection, naming: Naming) -> Iterator[Row]:
-    labels = _labels(connection)
+    named = {number: (naming.test_of_context(label)[0], label) for number, label in _labels(connection).items()}
     for file, path, number in _files_in_order(connection, naming):
         query = "select context_id, numbits from line_bits where file_id = ?"
         for context, numbits in connection.execute(query, (number,)):
             if not isinstance(numbits, bytes) or len(numbits) > MAX_NUMBITS_BYTES:
                 raise sqlite3.DatabaseError("lines are no set of line numbers")
-            yield file, path, naming.test_of_context(labels[context])[0], labels[context], numbits, False
+            yield file, path, *named[context], numbits, False
         for context, starts, ends in _arcs(connection, number):
-            lines = {line for line in chain(starts, ends) if line > 0}
+            lines = [line for line in {*starts, *ends} if line > 0]
             if max(lines, default=0) >= 8 * MAX_NUMBITS_BYTES:
                 raise sqlite3.DatabaseError("no source has so many lines")
-            numbits = numbits_from_numbers(lines)
-            yield file, path, naming.test_of_context(labels[context])[0], labels[context], numbits, True
+            yield file, path, *named[context], numbits_from_numbers(lines), True
 
 
 def _arcs(connection: sqlite3.Connection, file_id: int) -> Iterator[tuple[int, list[int], list[int]]]:
     """Yield for each context of a file (context, starts, ends)."""
     query = "select context_id, fromno, tono from arc where file_id = ? order by context_id, fromno, tono"
     for context, rows in groupby(connection.execute(query, (file_id,)), itemgetter(0)):
-        pairs = list(rows)
-        if not all(isinstance(start, int) and isinstance(end, int) for _, start, end in pairs):
+        _, starts, ends = zip(*rows, strict=True)
+        if {*map(type, starts), *map(type, ends)} != {int}:
             raise sqlite3.DatabaseError("an arc is not of two line numbers")
-        yield context, [start for _, start, _ in pairs], [end for _, _, end in pairs]
+        yield context, [*starts], [*ends]
 
 
 def _branch_rows(connection: sqlite3.Connection, naming: Naming) -> Iterator[Row]:
