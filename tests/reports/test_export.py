@@ -17,6 +17,7 @@ from footfall.report.profile.gecko import render_gecko
 from footfall.report.profile.pprof import render_pprof
 from footfall.report.profile.pstats import render_pstats
 from footfall.report.profile.speedscope import render_speedscope
+from protobuf_schemas import read_message
 from site_data import SEND, TOTAL, make_profile, write_project
 
 pytestmark = pytest.mark.any_python
@@ -55,45 +56,11 @@ def test_recursion_in_pstats(tmp_path) -> None:
     assert row[2:4] == (3, 3)
 
 
-def _pprof_message():
-    """The message class of pprof's profile.proto, from the field numbers that it publishes."""
-    descriptor_pb2 = pytest.importorskip("google.protobuf.descriptor_pb2")
-    from google.protobuf import descriptor_pool, message_factory
-
-    file = descriptor_pb2.FileDescriptorProto(name="profile.proto", package="perftools.profiles", syntax="proto3")
-    number, string, message = 3, 9, 11
-    shapes = {
-        "Profile": [("sample_type", 1, "ValueType", 3), ("sample", 2, "Sample", 3), ("mapping", 3, "Mapping", 3),
-                    ("location", 4, "Location", 3), ("function", 5, "Function", 3), ("string_table", 6, string, 3),
-                    ("drop_frames", 7, number, 1), ("keep_frames", 8, number, 1), ("time_nanos", 9, number, 1),
-                    ("duration_nanos", 10, number, 1), ("period_type", 11, "ValueType", 1), ("period", 12, number, 1),
-                    ("comment", 13, number, 3), ("default_sample_type", 14, number, 1)],
-        "ValueType": [("type", 1, number, 1), ("unit", 2, number, 1)],
-        "Sample": [("location_id", 1, 4, 3), ("value", 2, number, 3), ("label", 3, "Label", 3)],
-        "Label": [("key", 1, number, 1), ("str", 2, number, 1), ("num", 3, number, 1), ("num_unit", 4, number, 1)],
-        "Mapping": [("id", 1, 4, 1)],
-        "Location": [("id", 1, 4, 1), ("mapping_id", 2, 4, 1), ("address", 3, 4, 1), ("line", 4, "Line", 3),
-                     ("is_folded", 5, 8, 1)],
-        "Line": [("function_id", 1, 4, 1), ("line", 2, number, 1), ("column", 3, number, 1)],
-        "Function": [("id", 1, 4, 1), ("name", 2, number, 1), ("system_name", 3, number, 1), ("filename", 4, number, 1),
-                     ("start_line", 5, number, 1)],
-    }  # fmt: skip
-    for name, fields in shapes.items():
-        described = file.message_type.add(name=name)
-        for field_name, field_number, kind, label in fields:
-            field = described.field.add(name=field_name, number=field_number, label=label)
-            field.type = message if isinstance(kind, str) else kind
-            if isinstance(kind, str):
-                field.type_name = f".perftools.profiles.{kind}"
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("perftools.profiles.Profile"))
-
-
 def test_protobuf_reads_pprof(tmp_path) -> None:
     """Every clock is a value, stacks are innermost first, labels name thread and test; no field is unknown."""
-    profile = _pprof_message()()
-    profile.ParseFromString(gzip.decompress(b"".join(render_pprof(make_profile(tmp_path)))))
+    profile = read_message(
+        "perftools.profiles.Profile", gzip.decompress(b"".join(render_pprof(make_profile(tmp_path))))
+    )
     texts = profile.string_table
     assert texts[0] == ""
     assert [(texts[each.type], texts[each.unit]) for each in profile.sample_type] == [

@@ -47,6 +47,7 @@ _COMMANDS: Final = {
     "query": ("service", "Answer one question, such as which tests run a line, as JSON."),
     "combine": ("data", "Combine the data files of several runs or machines into one."),
     "lake": ("lake", "Keep the data of many runs as Parquet, and ask about all of them."),
+    "push": ("data", "Send the profile to a server: Pyroscope."),
     "erase": ("data", "Remove the data file, kept run directories and caches."),
     "debug": ("data", "Show what footfall sees: system, settings, data or probes."),
     "shim": ("measuring", "Make a `coverage` command and module that run footfall."),
