@@ -13,7 +13,7 @@ from footfall.analyze.profile.split import split_profile
 from footfall.cli.main import main
 from footfall.report.profile.pprof import render_pprof
 from footfall.report.profile.pyroscope import render_pyroscope
-from footfall.session.push.sending import Credentials, Request, Sender, Unavailable
+from footfall.session.push.sending import Credentials, Request, Sender, UnavailableError
 from footfall.session.push.spool import Spool
 from protobuf_schemas import read_message, samples_of_pprof
 from push_server import Answer, Received, push_server
@@ -163,7 +163,7 @@ def test_a_wait_that_is_too_long_is_not_begun(waits) -> None:
     """A server that asks for more time than there is counts as away at once, and is quoted."""
     with push_server() as server:
         server.answers = [Answer(429, {"Retry-After": "3600"}, b'{"code":"resource_exhausted","message":"too much"}')]
-        with pytest.raises(Unavailable, match=r"429 .*\(too much\), and asks to wait 3600 s"):
+        with pytest.raises(UnavailableError, match=r"429 .*\(too much\), and asks to wait 3600 s"):
             _sender(waits, 60).send(Request(server.url, {}, b""))
     assert waits == []
 

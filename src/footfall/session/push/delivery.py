@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from footfall.errors import FootfallError
 from footfall.session.output import warn
-from footfall.session.push.sending import Request, Sender, Unavailable
+from footfall.session.push.sending import Request, Sender, UnavailableError
 from footfall.session.push.spool import Spool
 
 __all__ = ["Delivered", "deliver"]
@@ -22,7 +22,7 @@ class Delivered:
     """Of the requests that the server took."""
     n_sent_from_spool: int = 0
     n_kept: int = 0
-    unavailable: Unavailable | None = None
+    unavailable: UnavailableError | None = None
     """Why the others are kept."""
 
 
@@ -30,7 +30,7 @@ def deliver(sender: Sender, requests: Iterable[Request], spool: Spool | None) ->
     """Send what the spool has, then the requests. When the server stops taking them, the rest goes to the spool.
 
     A request that is refused does not hold up the others. Raises FootfallError as `Sender.send`, at the end;
-    Unavailable only without a spool.
+    UnavailableError only without a spool.
     """
     found = Delivered()
     todo = list(requests)
@@ -50,7 +50,7 @@ def deliver(sender: Sender, requests: Iterable[Request], spool: Spool | None) ->
                 failure = error
         assert spool is not None
         _keep(spool, request, found)
-    if isinstance(failure, Unavailable):
+    if isinstance(failure, UnavailableError):
         found.unavailable = failure
         failure = None
     final = failure or refused

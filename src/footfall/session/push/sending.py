@@ -20,7 +20,7 @@ from footfall.errors import FootfallError, UsageError
 if TYPE_CHECKING:
     import urllib3
 
-__all__ = ["Credentials", "Request", "Sender", "Unavailable", "check_url"]
+__all__ = ["Credentials", "Request", "Sender", "UnavailableError", "check_url"]
 
 _RETRIED: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _CONNECT_SECONDS: Final = 5.0
@@ -55,7 +55,7 @@ class Credentials:
         return {"Authorization": f"Bearer {self.token}"}
 
 
-class Unavailable(FootfallError):
+class UnavailableError(FootfallError):
     """The server did not take the request, and may take it later."""
 
 
@@ -107,7 +107,8 @@ class Sender:
     def send(self, request: Request) -> bytes:
         """Send one request and return the answer's body.
 
-        Raises Unavailable (`push-unavailable`), and FootfallError: `push-unauthorized`, `push-refused`, `push-tls`.
+        Raises UnavailableError (`push-unavailable`), and FootfallError: `push-unauthorized`, `push-refused`,
+        `push-tls`.
         """
         give_up = self._clock() + self._retry_seconds
         pause = _FIRST_PAUSE
@@ -118,7 +119,7 @@ class Sender:
                 wait = failed.wait if failed.wait is not None else pause * random.uniform(0.5, 1.0)
                 if self._clock() + wait > give_up:
                     asked = f", and asks to wait {failed.wait:.0f} s" if failed.wait else ""
-                    raise Unavailable(
+                    raise UnavailableError(
                         "push-unavailable",
                         f"{_server(request)} takes no profiles now: {failed}{asked}.",
                         "Try again later; with --spool DIR they are kept until then.",
