@@ -170,12 +170,12 @@ class Editor {
 
   /** The document in the panel that is seen: a frame in a frame. */
   async panel() {
-    const found = () => this.page.frames().filter((frame) => frame.url().includes("fake.html") && !frame.isDetached());
     return this.until("the panel", async () => {
-      for (const frame of found()) {
-        const outer = await frame.parentFrame()?.frameElement();
-        // those of other tabs are kept, and hidden
-        if ((await outer?.isVisible()) && (await frame.locator("canvas").count())) return frame;
+      // those of other tabs are kept, and hidden
+      for (const outer of await this.page.locator("iframe.webview").filter({ visible: true }).elementHandles()) {
+        const shown = await (await outer.contentFrame())?.$("#active-frame");
+        const panel = await shown?.contentFrame();
+        if (panel && (await panel.locator("canvas").count())) return panel;
       }
       return undefined;
     });
