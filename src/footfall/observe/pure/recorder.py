@@ -323,7 +323,10 @@ class PureRecorder:
             if self.is_off or log is None:
                 return None
             try:
-                return log.append(kind, payload)
+                if log.has_room_for(payload):
+                    return log.append(kind, payload)
+                with Undisturbed():  # the file grows
+                    return log.append(kind, payload)
             except OSError as error:
                 pass_on(error)  # a TimeoutError is one
                 self._stop(error, log.first_segment)

@@ -13,7 +13,6 @@ import sys
 from _struct import pack_into
 
 from footfall.formats import ENTRY_HEAD_BYTES, ENTRY_PADDING, FIRST_SEGMENT_BYTES, SEGMENT_BYTES
-from footfall.observe.interruptions import Undisturbed
 from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
@@ -22,6 +21,7 @@ __all__ = ["Segment", "SegmentLog", "fill_file", "sized"]
 
 _MAPS_COPIES = sys.platform == "emscripten"
 """There, a mapping is a copy, which goes into the file when it is flushed, by the descriptor it was made from."""
+_LEAST_GROWTH_BYTES = max(FIRST_SEGMENT_BYTES, mmap.PAGESIZE)
 _ZEROS = bytes(FIRST_SEGMENT_BYTES)
 
 
@@ -46,7 +46,7 @@ class SegmentLog:
 
     def append(self, kind: int, payload: "bytes | bytearray") -> "tuple[mmap.mmap, int]":
         """Write an entry, its kind last; return the segment and the offset of the payload in it. Raises OSError."""
-        needed = ENTRY_HEAD_BYTES + (len(payload) + 7) // 8 * 8
+        needed = _entry_bytes(payload)
         self.reserve(needed)
         segment, at = self._segment, self._used
         self._used = at + needed
@@ -61,11 +61,17 @@ class SegmentLog:
             raise
         return segment, start
 
+    def has_room_for(self, payload: "bytes | bytearray") -> bool:
+        """Return whether the entry can be appended without a call of the system."""
+        return self._has_room(_entry_bytes(payload))
+
     def reserve(self, n_bytes: int) -> None:
         """Have room for that much without a call of the system. Raises OSError."""
-        if self._segment is None or self._used + n_bytes > len(self._segment):
-            with Undisturbed():
-                self._map_more(self._growth_bytes(n_bytes))
+        if not self._has_room(n_bytes):
+            self._map_more(self._growth_bytes(n_bytes))
+
+    def _has_room(self, n_bytes: int) -> bool:
+        return self._segment is not None and self._used + n_bytes <= len(self._segment)
 
     def flush(self) -> None:
         """Let readers of the file see what was stored until now, also where a mapping is a copy."""
@@ -73,8 +79,13 @@ class SegmentLog:
             segment.flush()
 
     def _growth_bytes(self, needed: int) -> int:
-        """Return how much the file grows, as in native/record/maplog.c."""
-        step = max(FIRST_SEGMENT_BYTES, mmap.PAGESIZE, min(self.file_bytes, SEGMENT_BYTES))
+        """Return how much the file grows, as in native/record/maplog.c.
+
+        Makes nothing that the garbage collector counts, such as arguments of `max` (see collector.py).
+        """
+        step = self.file_bytes if self.file_bytes < SEGMENT_BYTES else SEGMENT_BYTES
+        if step < _LEAST_GROWTH_BYTES:
+            step = _LEAST_GROWTH_BYTES
         return (needed + step - 1) // step * step
 
     def _map_more(self, size: int) -> None:
@@ -97,6 +108,10 @@ class SegmentLog:
         if _MAPS_COPIES:
             self._copies.append(segment)
         self._segment, self._used, self.file_bytes = segment, 0, self.file_bytes + size
+
+
+def _entry_bytes(payload: "bytes | bytearray") -> int:
+    return ENTRY_HEAD_BYTES + (len(payload) + 7) // 8 * 8
 
 
 def fill_file(descriptor: int, start: int, size: int) -> None:

@@ -245,9 +245,11 @@ class _Sampler:
             resume(was_on)
 
     def _sample_until_woken(self, wake: "Any") -> None:
+        was_on = pause()
         due = _monotonic_ns() + self._jittered()
         wait: tuple[bool, float] = True, 0.0
         acquire = wake.acquire
+        resume(was_on)
         # With the collector on, nothing that it counts is made here, not even a tuple of arguments.
         while not acquire(*wait):
             self._log.reserve(_ROOM_BYTES)  # growing gives up the GIL: not with the collector off
