@@ -51,7 +51,7 @@ found.quiet = vim.fn.execute("messages")
 vim.cmd("FootfallGaps")
 found.told = vim.fn.execute("messages")
 
-plugin.setup({ command = { FOOTFALL, "serve", "--stdio" }, least_share = 0 })
+plugin.setup({ command = { "./installed-footfall", "serve", "--stdio" }, least_share = 0 })
 vim.cmd("edit shop.py")
 wait("marks", function() return #texts(18) > 0 end)
 found.signs = signs()
@@ -95,6 +95,34 @@ vim.cmd("FootfallGaps")
 wait("gaps", function() return vim.fn.getqflist({ title = 0 }).title == "Untested code" end)
 found.gaps = vim.tbl_map(function(item) return item.lnum end, vim.fn.getqflist())
 
+-- elsewhere, rows are still of the project's files, and the service starts again where it was
+local home, elsewhere = vim.fn.getcwd(), vim.fn.tempname()
+vim.fn.mkdir(elsewhere)
+local function row_files()
+  return vim.tbl_map(function(item) return vim.fn.fnamemodify(vim.fn.bufname(item.bufnr), ":p") end, vim.fn.getqflist())
+end
+vim.fn.setqflist({})
+vim.cmd("cd " .. elsewhere)
+vim.cmd("FootfallRestart")
+vim.api.nvim_win_set_cursor(0, { 2, 0 })
+vim.cmd("FootfallWhoTests")
+wait("tests", function() return #vim.fn.getqflist() == 2 end)
+found.test_files = row_files()
+vim.cmd("FootfallGaps")
+wait("gaps", function() return vim.fn.getqflist({ title = 0 }).title == "Untested code" end)
+found.gap_files = row_files()
+-- an error has its next step
+vim.notify = function(text) table.insert(said, text) end
+vim.cmd("edit " .. elsewhere .. "/other.py")
+vim.cmd("silent write")
+found.said = { unpack(said) }
+say("FootfallWhoTests")
+found.outside = said[#said]
+vim.notify = notify
+vim.cmd("cd " .. home)
+vim.cmd("edit shop.py")
+wait("marks", function() return #texts(18) > 0 end)
+
 vim.api.nvim_buf_set_lines(0, 0, 0, false, { "# a line", "# another" })
 found.moved = signs()
 vim.fn.system({ "git", "init", "-q" })
@@ -111,7 +139,8 @@ vim.cmd("qall!")
 def test_marks_follow_coverage_times_and_edits(tmp_path: pathlib.Path) -> None:
     """Signs and times at their lines, tests and gaps in the list; they move with the text, and are grey once stale."""
     make_project(tmp_path)
-    script = f"FOOTFALL = {json.dumps(_COMMAND)}\nlocal function main()\n{_SCRIPT}\nend\n"
+    (tmp_path / "installed-footfall").symlink_to(_COMMAND)
+    script = f"local function main()\n{_SCRIPT}\nend\n"
     script += 'local done, what = pcall(main)\nif not done then io.stderr:write(what) vim.cmd("cquit!") end\n'
     (tmp_path / "script.lua").write_text(script)
     command = ["nvim", "--headless", "-u", "NONE", "-i", "NONE", "-n", "--cmd", f"set rtp+={REPOSITORY}/editors/nvim"]
@@ -146,5 +175,8 @@ def test_marks_follow_coverage_times_and_edits(tmp_path: pathlib.Path) -> None:
         "footfall: 1 test, see :copen",
     ]
     assert sorted(found["gaps"]) == [1, 11]
+    assert found["test_files"] == [str(tmp_path / "test_shop.py")] * 2
+    assert found["gap_files"] == [str(tmp_path / "shop.py")] * 2
+    assert found["outside"].endswith("nor in its data. Start footfall in the project's directory.")
     assert found["moved"] == {str(int(line) + 2): group for line, group in found["signs"].items()}
     assert found["stale"] == dict.fromkeys(found["moved"], "FootfallStale")

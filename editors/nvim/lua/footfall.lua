@@ -16,6 +16,8 @@ local job, received, last_id = nil, "", 0
 local waiting = {}
 local ENDED = "the service has ended, :FootfallRestart starts it again"
 local why_not = ENDED
+-- where the service runs, whatever `:cd` says since; paths in answers are relative to `root`
+local directory, root
 
 local signs = {
   run = { "▎", "FootfallRun" },
@@ -36,6 +38,12 @@ local function send(message)
   local text = vim.fn.json_encode(message)
   -- one that has just ended can't be written to
   return (pcall(vim.fn.chansend, job, ("Content-Length: %d\r\n\r\n%s"):format(#text, text)))
+end
+
+--- Return what went wrong and the next step.
+local function describe(err)
+  local help = err.data and err.data.help
+  return "footfall: " .. err.message .. (help and help ~= "" and " " .. help or "")
 end
 
 --- Ask the service; `on_result` gets the result, `on_error` (optional) the error.
@@ -59,7 +67,7 @@ local function receive(message)
   waiting[message.id or 0] = nil
   if message.error then
     local on_error = call and call.on_error or function(err)
-      vim.notify("footfall: " .. err.message, vim.log.levels.WARN)
+      vim.notify(describe(err), vim.log.levels.WARN)
     end
     on_error(message.error)
   elseif call then
@@ -179,11 +187,16 @@ local function counted(count, what)
   return ("%d %s%s"):format(count, what, count == 1 and "" or "s")
 end
 
+--- Return where a file of an answer is.
+local function absolute(file)
+  return file:sub(1, 1) == "/" and file or (root or directory) .. "/" .. file
+end
+
 --- Return the row of a test in the quickfix list: pytest's names have the file, and the function to search for in it.
 local function row_of(test)
   local file, rest = test:match("^(.-)::(.+)$")
   local name = rest and rest:gsub("%[.*", ""):match("[^:]+$")
-  return { filename = file, pattern = name and ("\\<%s\\>"):format(name), text = test }
+  return { filename = file and absolute(file), pattern = name and ("\\<%s\\>"):format(name), text = test }
 end
 
 --- Put the tests that run the cursor's line into the quickfix list.
@@ -209,7 +222,7 @@ function M.gaps()
   M.request("coverage/gaps", { count = 0 }, function(answer)
     local items = vim.tbl_map(function(gap)
       local name = gap["function"] == "" and "the top level" or gap["function"]
-      return { filename = gap.file, lnum = gap.start_line, text = name .. ": " .. gap.missing }
+      return { filename = absolute(gap.file), lnum = gap.start_line, text = name .. ": " .. gap.missing }
     end, answer.gaps)
     vim.fn.setqflist({}, " ", { title = "Untested code", items = items })
     vim.notify(("footfall: %s, see :copen"):format(counted(#items, "place")))
@@ -222,7 +235,11 @@ function M.start()
     vim.fn.jobstop(job)
   end
   job, received, waiting, why_not = nil, "", {}, ENDED
-  if vim.fn.executable(config.command[1]) == 0 then
+  local cwd, command = directory or vim.fn.getcwd(), vim.deepcopy(config.command)
+  if command[1]:find("^[^/~].*/") then
+    command[1] = cwd .. "/" .. command[1]
+  end
+  if vim.fn.executable(command[1]) == 0 then
     why_not = config.command[1] .. " is not there, or can't be executed"
     return
   end
@@ -231,13 +248,16 @@ function M.start()
       job, received, waiting = nil, "", {}
     end
   end
-  local started = vim.fn.jobstart(config.command, { on_stdout = on_stdout, on_exit = on_exit })
+  local started = vim.fn.jobstart(command, { cwd = cwd, on_stdout = on_stdout, on_exit = on_exit })
   if started <= 0 then
     why_not = "can't start " .. table.concat(config.command, " ")
     return
   end
-  job = started
-  M.request("initialize", { protocol_version = 1 }, M.refresh_all)
+  job, directory = started, cwd
+  M.request("initialize", { protocol_version = 1 }, function(answer)
+    root = answer.root
+    M.refresh_all()
+  end)
 end
 
 function M.restart()
@@ -249,6 +269,7 @@ end
 
 function M.setup(options)
   config = vim.tbl_extend("force", config, options or {})
+  directory, root = nil, nil
   for name, link in pairs(colors) do
     vim.api.nvim_set_hl(0, name, { link = link, default = true })
   end
