@@ -86,6 +86,8 @@ def test_tools_answer_as_the_service_does(tmp_path) -> None:
     assert '"functions"' not in by_id[11]["result"]["content"][0]["text"]
     codes = [by_id[number]["error"]["code"] for number in (30, 31, 32)]
     assert codes == [-32602, -32602, -32601]
+    assert "There is no tool 'nothing'" in by_id[30]["error"]["message"]
+    assert by_id[31]["error"]["message"] == "`arguments` is an object: arguments have names."
     assert [each["error"]["code"] for each in answers if each["id"] is None] == [-32700, -32600, -32700]
 
 

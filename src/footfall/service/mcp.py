@@ -151,11 +151,12 @@ class McpServer:
 
     def _call_tool(self, params: Mapping[str, Any]) -> Json:
         """Return a tool's result. Errors of its arguments or the data are results too, for the agent to read."""
-        tool, given = _TOOLS.get(str(params.get("name"))), params.get("arguments") or {}
-        if tool is None or not isinstance(given, dict):
-            raise RpcError(
-                INVALID_PARAMS, f"There is no tool {params.get('name')!r:.100}, or `arguments` is no object."
-            )
+        tool, given = _TOOLS.get(str(params.get("name"))), params.get("arguments")
+        if tool is None:
+            raise RpcError(INVALID_PARAMS, f"There is no tool {params.get('name')!r:.100}: `tools/list` has them.")
+        given = {} if given is None else given
+        if not isinstance(given, dict):
+            raise RpcError(INVALID_PARAMS, "`arguments` is an object: arguments have names.")
         unknown = [name for name in given if name not in (*tool.required, *tool.others)]
         if unknown:
             return _result(f"There is no argument {unknown[0]!r:.100}.", is_error=True)
