@@ -51,14 +51,14 @@ class TestGroup:
 """
 
 
-def _outcomes(root: pathlib.Path, *options: str, **variables: str) -> list[dict]:
+def _outcomes(root: pathlib.Path, *options: str, below: str = "", **variables: str) -> list[dict]:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "footfall.pytest_plugin.outcomes"]
     found = root / "found.jsonl"
     found.unlink(missing_ok=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FOOTFALL_")}
     subprocess.run(
         [*command, f"--footfall-outcomes={found}", *options],
-        cwd=root,
+        cwd=root / below,
         env={**environment, **variables},
         capture_output=True,
         timeout=60,
@@ -96,3 +96,19 @@ def test_each_test_has_its_outcome(tmp_path) -> None:
     lines = (12, 12, 17, 21, 25, 29, 35)
     names = [f"{name}::{test}" for test in expected]
     assert places == [(test, str(tmp_path / name), line) for test, line in zip(names, lines, strict=True)]
+
+
+@pytest.mark.parametrize("options", [[], ["-n2"]], ids=["alone", "xdist"])
+def test_a_name_runs_the_test_again_below_the_root_directory(tmp_path, options) -> None:
+    """Of two files that it could mean, it is the one whose test has this name; what isn't there is as pytest has it."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "sub/sub").mkdir(parents=True)
+    test = "import pytest\n@pytest.mark.parametrize('x', ['::'])\ndef test_a(x):\n    pass\n"
+    for file in ("sub/test_a.py", "sub/test_b.py", "sub/sub/test_a.py"):
+        (tmp_path / file).write_text(test)
+    collected = [each["test"] for each in _outcomes(tmp_path, "--collect-only", "test_a.py", "test_b.py", below="sub")]
+    assert collected == ["sub/test_a.py::test_a[::]", "sub/test_b.py::test_a[::]"]
+    ran = _outcomes(tmp_path, *options, collected[0], below="sub")
+    assert [(each["test"], each["path"]) for each in ran] == [(collected[0], str(tmp_path / "sub/test_a.py"))]
+    ran = _outcomes(tmp_path, *options, "test_b.py::test_a", below="sub")
+    assert [each["test"] for each in ran] == collected[1:]

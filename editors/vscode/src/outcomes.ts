@@ -9,6 +9,8 @@ export interface FoundTest {
 
 export interface TestOutcome {
   test: string;
+  /** Of unittest there is none. */
+  path?: string;
   outcome: "passed" | "failed" | "skipped";
   seconds: number;
   message: string;

@@ -247,6 +247,46 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
 });
 
 test(
+  "tests of a folder below pytest's root directory run by their names",
+  { skip: python === undefined },
+  async (t) => {
+    const root = realpathSync(mkdtempSync(join(tmpdir(), "footfall-")));
+    t.after(() => rmSync(root, { recursive: true }));
+    const folder = join(root, "sub");
+    const file = join(folder, "test_a.py");
+    mkdirSync(folder);
+    writeFileSync(join(root, "pytest.ini"), "[pytest]\n");
+    writeFileSync(file, "def test_a():\n    pass\n\n\ndef test_b():\n    pass\n");
+    fake.seen.folder = { uri: new fake.Uri(folder), name: "sub", index: 0 };
+    const testCommand = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--footfall", "--footfall-context=test"];
+    fake.seen.settings = { python, testCommand };
+    fake.window.visibleTextEditors = [];
+    const context = { subscriptions: [] as { dispose(): void }[] };
+    activate(context as unknown as ExtensionContext);
+    t.after(() => context.subscriptions.forEach((each) => each.dispose()));
+    const { controller } = fake.seen;
+    const all = controller?.items.get(`file://${folder}`) as fake.TestItem;
+    await controller?.resolveHandler?.(all);
+    const placesOf = (item: fake.TestItem): unknown[] => [
+      item.label,
+      item.uri?.fsPath,
+      ...[...item.children].map(([, child]) => placesOf(child)),
+    ];
+    assert.deepEqual(
+      [...all.children].map(([, item]) => placesOf(item)),
+      [["sub", folder, ["test_a.py", file, ["test_a", file], ["test_b", file]]]],
+    );
+    const [[, directory]] = [...all.children];
+    const [[, ofFile]] = [...directory.children];
+    const [[, first]] = [...ofFile.children];
+    const profile = fake.seen.runProfile as { run: (...args: unknown[]) => Promise<void> };
+    fake.seen.outcomes.length = 0;
+    await profile.run({ include: [first] }, {});
+    assert.deepEqual(fake.seen.outcomes, [["test_a", "passed"]]);
+  },
+);
+
+test(
   "the marks come back when the service has ended, and after many ends it is said",
   { skip: python === undefined },
   async (t) => {

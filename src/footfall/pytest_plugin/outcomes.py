@@ -28,15 +28,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(_OPTION, metavar="FILE", default=None, help="Append each test and its outcome, as lines of JSON.")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Follow the tests, except in a worker of pytest-xdist, whose reports its controller gets."""
     path = config.getoption(_OPTION)
-    if path and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_Outcomes(path), _PLUGIN_NAME)
+    if not path:
+        return
+    root = str(config.rootpath)
+    config.args[:] = [_argument(each, root) for each in config.args]
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Outcomes(path, root), _PLUGIN_NAME)
+
+
+def _argument(given: str, root: str) -> str:
+    """Return an argument as pytest understands it in any directory: a test's name begins at pytest's root directory."""
+    file, separator, rest = given.partition("::")
+    path = os.path.join(root, file)
+    return f"{path}::{rest}" if separator and file and os.path.exists(path) else given
 
 
 class _Outcomes:
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, root: str) -> None:
+        self._root = root
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         self._open: dict[str, dict[str, Any]] = {}
         """By name, the tests that have begun."""
@@ -61,7 +74,8 @@ class _Outcomes:
             del self._open[report.nodeid]
             return
         if report.when == "teardown":
-            self._write({"test": report.nodeid, **self._open.pop(report.nodeid)})
+            path = os.path.normpath(os.path.join(self._root, report.nodeid.partition("::")[0]))
+            self._write({"test": report.nodeid, "path": path, **self._open.pop(report.nodeid)})
 
     def pytest_unconfigure(self) -> None:
         """Close the file. Tests that were not at their end have no line."""

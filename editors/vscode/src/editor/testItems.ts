@@ -1,7 +1,7 @@
 // The tests of the projects as the editor's view of tests has them: one item for each folder, and under it the tests that are found.
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import * as vscode from "vscode";
 
 import type { FoundTest } from "../outcomes";
@@ -17,6 +17,7 @@ export class TestItems {
   private readonly names = new WeakMap<vscode.TestItem, string>();
   /** The items of tests of a folder, by their names. */
   private readonly byName = new WeakMap<vscode.TestItem, Map<string, vscode.TestItem>>();
+  private readonly roots = new WeakMap<vscode.TestItem, string>();
 
   constructor(private readonly controller: vscode.TestController) {
     controller.resolveHandler = (item) => (item === undefined ? undefined : this.collect(item));
@@ -64,26 +65,38 @@ export class TestItems {
     return this.names.get(item);
   }
 
-  /** Return the item of a test, a new one if it was not known. */
-  named(all: vscode.TestItem, name: string, uri?: vscode.Uri): vscode.TestItem {
+  /** Return the item of a test, a new one if it was not known; `path` is its file, if that is known. */
+  named(all: vscode.TestItem, name: string, path?: string): vscode.TestItem {
     const known = this.ofNames(all).get(name);
     if (known !== undefined) return known;
-    const [file, ...rest] = name.split("::");
-    const place = rest.length > 0 ? vscode.Uri.file(join(all.uri?.fsPath ?? "", file)) : all.uri;
     const { groups, label } = placeInTree(name);
+    const parts = groups.filter((group) => group.isFile).map((group) => group.label);
+    let directory = this.rootOf(all, parts, path);
+    const uri = path === undefined && parts.length === 0 ? all.uri : vscode.Uri.file(path ?? join(directory, ...parts));
     let parent = all;
-    let path = all.uri?.fsPath ?? "";
     for (const group of groups) {
       const id = `${parent.id}/${group.label}`;
-      if (group.isFile) path = join(path, group.label);
+      if (group.isFile) directory = join(directory, group.label);
       parent =
-        parent.children.get(id) ??
-        this.added(parent, id, group.label, group.isFile ? vscode.Uri.file(path) : (uri ?? place));
+        parent.children.get(id) ?? this.added(parent, id, group.label, group.isFile ? vscode.Uri.file(directory) : uri);
     }
-    const item = this.added(parent, `${all.id}#${name}`, label, uri ?? place);
+    const item = this.added(parent, `${all.id}#${name}`, label, uri);
     this.names.set(item, name);
     this.ofNames(all).set(name, item);
     return item;
+  }
+
+  /** Return where the names of a folder's tests begin: pytest's root directory, which may be above the folder. */
+  private rootOf(all: vscode.TestItem, parts: readonly string[], path: string | undefined): string {
+    const folder = all.uri?.fsPath ?? "";
+    if (parts.length === 0) return folder;
+    const end = `/${parts.join("/")}`;
+    if (path?.endsWith(end)) this.roots.set(all, path.slice(0, -end.length) || "/");
+    const told = this.roots.get(all);
+    if (told !== undefined) return told;
+    let root = folder; // nobody has told: the nearest from where there is such a file
+    while (!existsSync(join(root, ...parts)) && dirname(root) !== root) root = dirname(root);
+    return existsSync(join(root, ...parts)) ? root : folder;
   }
 
   private added(parent: vscode.TestItem, id: string, label: string, uri: vscode.Uri | undefined): vscode.TestItem {
@@ -129,7 +142,7 @@ export class TestItems {
 
   /** Return the item of a test that was found, at its place, where the editor has a button that runs it. */
   private placed(all: vscode.TestItem, { test, path, line }: FoundTest): vscode.TestItem {
-    const item = this.named(all, test, vscode.Uri.file(path));
+    const item = this.named(all, test, path);
     item.range = line === null ? undefined : new vscode.Range(line - 1, 0, line - 1, 0);
     return item;
   }

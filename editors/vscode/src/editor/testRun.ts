@@ -127,7 +127,7 @@ export class Tests implements vscode.Disposable {
     const told = new Set<vscode.TestItem>();
     const tell = () => {
       for (const each of outcomes.read() as TestOutcome[]) {
-        const item = this.items.named(all, each.test);
+        const item = this.items.named(all, each.test, each.path);
         told.add(item);
         show(run, item, each);
       }
