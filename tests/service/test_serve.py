@@ -268,6 +268,7 @@ def test_flame_graph(client, project, footfall) -> None:
         ("tests/of_line", {"path": "shop.py"}, -32602, None),
         ("tests/of_line", {"path": "shop.py", "line": 1.5}, -32602, None),
         ("tests/of_line", {"path": "shop.py", "line": 4, "last_line": 3}, -32602, None),
+        ("tests/of_line", {"path": "shop.py", "line": 19}, -32000, "query-unknown"),
         ("tests/ran", {}, -32602, None),
         ("tests/ran", {"test": "test_shop.py::test_none"}, -32000, "test-unknown"),
         ("tests/list", {"match": 7}, -32602, None),
@@ -320,7 +321,13 @@ def test_messages_that_are_none_are_answered(client, content, code) -> None:
     client.send(content)
     assert client.receive()["error"]["code"] == code
     client.send(frame(b'{"jsonrpc": "2.0", "method": "coverage/file"}'))
-    assert client.result("coverage/stale") == {"changed": [], "gone": [], "unknown": []}
+    assert client.result("coverage/stale") == {
+        "changed": [],
+        "gone": [],
+        "unknown": [],
+        "not_measured": [],
+        "warnings": [],
+    }
 
 
 @pytest.fixture
@@ -509,6 +516,55 @@ def test_questions_that_have_no_answer(project, monkeypatch, capfd, question, st
     assert printed.out == ""
     assert printed.err.endswith(f"[{slug}]\n")
     assert printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("gone.py:3", "There is no file gone.py. Name it as it is from {root}, or by its whole path."),
+        ("gone.py", "There is no file gone.py. Name it as it is from {root}, or by its whole path."),
+        (".", "{root} is a directory. Ask about a file."),
+        ("shop.py:19", "shop.py has 18 lines: there is no line 19."),
+        ("shop.py:abc", "'abc' is no line of shop.py. Ask \"who tests FILE:LINE\""),
+        ("shop.py:5-2", "The lines 5-2 end before they begin. Ask"),
+        ("shop.py:0", "There is no line 0 in a file: lines count from 1. Ask"),
+        ("shop.py:99999999999999999999999", "No file has a line 99999999999999999999999. Ask"),
+        ("shop.py:" + "9" * 5000, "is no line of shop.py. Ask"),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_a_place_that_is_none_is_called_that(project, monkeypatch, capfd, place: str, expected: str) -> None:
+    """No file, or none that was measured; a line that no file or not this one has; or no line at all."""
+    monkeypatch.chdir(project)
+    assert _query("who", "tests", place) in (2, 3)
+    assert expected.format(root=project) in capfd.readouterr().err
+
+
+def test_a_project_that_was_copied_says_where_it_was_measured(project, tmp_path, monkeypatch, capfd) -> None:
+    """An answer names the file at its old place and the next step, and `coverage/stale` warns; a new file has none."""
+    for path in (*project.glob("*.py"), project / ".coverage"):
+        shutil.copy(path, tmp_path)
+    (tmp_path / "new.py").touch()
+    monkeypatch.chdir(tmp_path)
+    was = f"was measured as {project}/shop.py. Run the tests again here, or name both places in `[paths]` of the"
+    for question in ("file shop.py", "who tests shop.py:2", "who tests shop.py"):
+        assert _query(question) == 3
+        assert f".coverage has no coverage of shop.py. It {was}" in capfd.readouterr().err
+    assert _query("file new.py") == 3
+    assert "No code of it ran" in capfd.readouterr().err
+    assert _query("stale") == 0
+    (warning,) = json.loads(capfd.readouterr().out)["warnings"]
+    assert warning["slug"] == "measured-elsewhere"
+    assert f"shop.py {was}" in warning["text"]
+
+
+def test_paths_without_data_are_not_fresh(own) -> None:
+    """Those that were asked for are told apart from files that are as measured, be they there or not."""
+    root, client = own
+    (root / "new.py").touch()
+    found = client.result("coverage/stale", paths=["shop.py", "new.py", "gone.py"])
+    assert found["not_measured"] == [str(root / "gone.py"), str(root / "new.py")]
+    assert found["changed"] == found["gone"] == found["unknown"] == []
 
 
 def test_serve_needs_its_transport(footfall) -> None:

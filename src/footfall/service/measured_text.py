@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from footfall.analyze.source.analysis import decode_source
-from footfall.config.configuration import Config, canonical_path
-from footfall.errors import FootfallError
+from footfall.config.configuration import Config, canonical_path, shown_path
+from footfall.errors import FootfallError, UsageError
 from footfall.load.gather import path_mapper
 from footfall.load.source_files import read_source_bytes
 from footfall.record.data.coverage_tables import read_paths
 from footfall.record.data.source_ids import MIXED, blob_id, read_source_ids
 from footfall.report.coverage.json import Json
 
-__all__ = ["Block", "lines_as_measured", "state_of_source", "state_of_text", "stored_names"]
+__all__ = ["Block", "lines_as_measured", "need_line", "state_of_source", "state_of_text", "stored_names"]
 
 
 class Block(NamedTuple):
@@ -55,6 +55,16 @@ def state_of_source(config: Config, path: str, names: Sequence[str], find_text: 
     if blob_id(_now(path)) == measured_id:
         return state_of_text(path, None, False)
     return state_of_text(path, find_text(measured_id), True)
+
+
+def need_line(path: str, line: int) -> None:
+    """Raise UsageError (`query-unknown`) if a file, as it is now, ends before a line. One that is gone has no end."""
+    now = _now(path)
+    lines = _lines(now)
+    count = len(lines) - (lines[-1] == "")
+    if now and line > count:
+        has = f"{count} line{'s' if count != 1 else ''}"
+        raise UsageError("query-unknown", f"{shown_path(path)} has {has}: there is no line {line}.", "Name one it has.")
 
 
 def lines_as_measured(path: str, measured: bytes, first: int, last: int) -> list[int]:

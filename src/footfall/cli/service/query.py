@@ -44,10 +44,11 @@ Examples:
 """
 
 _WHO_TESTS = re.compile(r"who\s+tests\s+(?P<path>.+)", re.DOTALL)
-_LINES = re.compile(r"(?P<path>.+):(?P<first>[0-9]{1,9})(?:-(?P<last>[0-9]{1,9}))?", re.DOTALL)
+_LINES = re.compile(r"(?P<path>.+):(?P<first>[0-9]{1,99})(?:-(?P<last>[0-9]{1,99}))?", re.DOTALL)
+_MOST_LINES = 10**9
 _COLUMN = re.compile(r"(.:[0-9]+):[0-9]+\Z", re.DOTALL)
 """What editors and linters put behind a line."""
-_NO_LINE = re.compile(r".+:(?P<line>[-+.0-9]*)", re.DOTALL)
+_NO_LINE = re.compile(r"[-+.0-9]*")
 _OF_ONE = {
     "file": ("coverage/file", "path", "FILE"),
     "lines": ("profile/lines", "path", "FILE"),
@@ -144,17 +145,24 @@ def _who_tests(place: str) -> tuple[str, dict[str, Any]]:
     if os.path.exists(place):  # its name may end like a line
         return "tests/of_file", {"path": place}
     found = _LINES.fullmatch(_COLUMN.sub(r"\1", place))
-    first, last = (int(found["first"]), int(found["last"] or found["first"])) if found else (0, 0)
-    if found and 1 <= first <= last:
-        lines = {"line": first} if found["last"] is None else {"line": first, "last_line": last}
-        return "tests/of_line", {"path": found["path"], **lines}
-    if wrong := _NO_LINE.fullmatch(place):
-        line = wrong["line"]
-        text = f"There is no line {line} in a file: lines count from 1." if line else f"{place!r} ends without a line."
-        raise UsageError(
-            "query-unknown", text, 'Ask "who tests FILE:LINE", "who tests FILE:FIRST-LAST", or of the FILE.'
-        )
-    return "tests/of_file", {"path": place}
+    if found is None:
+        path, colon, line = place.rpartition(":")
+        if not colon or not path or not (_NO_LINE.fullmatch(line) or os.path.isfile(path)):
+            return "tests/of_file", {"path": place}
+        raise _no_lines(f"{line!r:.100} is no line of {path}." if line else f"{place!r} ends without a line.")
+    first, last = int(found["first"]), int(found["last"] or found["first"])
+    if first < 1:
+        raise _no_lines(f"There is no line {first} in a file: lines count from 1.")
+    if last < first:
+        raise _no_lines(f"The lines {first}-{last} end before they begin.")
+    if last >= _MOST_LINES:
+        raise _no_lines(f"No file has a line {last}.")
+    lines = {"line": first} if found["last"] is None else {"line": first, "last_line": last}
+    return "tests/of_line", {"path": found["path"], **lines}
+
+
+def _no_lines(what: str) -> UsageError:
+    return UsageError("query-unknown", what, 'Ask "who tests FILE:LINE", "who tests FILE:FIRST-LAST", or of the FILE.')
 
 
 def _check_applies(applies: bool, option: str, words: str) -> None:

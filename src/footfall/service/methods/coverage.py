@@ -24,6 +24,7 @@ from footfall.service.measured_text import state_of_source, state_of_text
 from footfall.service.named_tests import need_contexts_of
 from footfall.service.parameters import Parameters
 from footfall.service.qualifying import warnings_entry
+from footfall.service.unmeasured import measured_elsewhere, not_measured
 from footfall.service.workspace import Workspace
 
 __all__ = [
@@ -34,7 +35,6 @@ __all__ = [
     "difference",
     "gaps",
     "measured_file",
-    "not_measured",
 ]
 
 
@@ -72,15 +72,6 @@ def measured_file(workspace: Workspace, config: Config, given: str, contexts: Se
     stored = workspace.stored(config, contexts, [path])
     coverage = gather(config, config.data_file, contexts=contexts, paths=[path], read_source=read, stored=stored)
     return MeasuredFile(coverage, sources)
-
-
-def not_measured(config: Config, path: str) -> FootfallError:
-    """Return the error for a file that the data has no coverage of."""
-    return FootfallError(
-        "file-not-measured",
-        f"{config.data_file} has no coverage of {shown_path(path)}.",
-        "No code of it ran, and it is not in what `source` names; or it is left out by the settings.",
-    )
 
 
 def coverage_of_file(workspace: Workspace, parameters: Parameters) -> Json:
@@ -234,20 +225,22 @@ def difference(workspace: Workspace, parameters: Parameters) -> Json:
 
 
 def changed_files(workspace: Workspace, parameters: Parameters) -> Json:
-    """`coverage/stale`: the measured files whose text changed since, or that are gone."""
+    """`coverage/stale`: the measured files whose text changed since, or that are gone; of `paths` those unmeasured."""
     config = workspace.config()
     given = parameters.optional_paths("paths")
     wanted = None if given is None else {workspace.source_path(config, path) for path in given}
     ids = read_source_ids(config.data_file)
     path_here = path_mapper(config)
     found: dict[str, set[str]] = {"changed": set(), "gone": set(), "unknown": set()}
-    for name in read_paths(config.data_file):
-        path = canonical_path(path_here(name))
+    measured = {name: canonical_path(path_here(name)) for name in read_paths(config.data_file)}
+    for name, path in measured.items():
         if wanted is None or path in wanted:
             state = _state(path, ids.get(name, MIXED))
             if state:
                 found[state].add(path)
-    return {key: sorted(paths) for key, paths in found.items()}
+    found["not_measured"] = (wanted or set()).difference(measured.values())
+    warnings = warnings_entry(measured_elsewhere(set(measured.values()), workspace.root))
+    return {**{key: sorted(paths) for key, paths in found.items()}, "warnings": warnings}
 
 
 def _state(path: str, measured_id: str) -> str:

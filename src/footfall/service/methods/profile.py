@@ -25,11 +25,11 @@ from footfall.report.times import (
 )
 from footfall.service.line_times import LineTimes
 from footfall.service.measured_text import state_of_source, stored_names
-from footfall.service.methods.coverage import not_measured
 from footfall.service.methods.profile_rows import requested_clock
 from footfall.service.parameters import Parameters
 from footfall.service.profile_part import requested_part
 from footfall.service.qualifying import warnings_entry
+from footfall.service.unmeasured import not_measured
 from footfall.service.workspace import Workspace
 
 __all__ = ["flame", "hottest", "times_of_file"]

@@ -20,10 +20,11 @@ from footfall.record.data.contexts_of_lines import (
 from footfall.record.data.coverage_tables import context_filter, read_lines_by_context
 from footfall.record.data.test_times import read_test_times
 from footfall.report.coverage.json import Json
-from footfall.service.measured_text import lines_as_measured
-from footfall.service.methods.coverage import measured_file, not_measured
+from footfall.service.measured_text import lines_as_measured, need_line
+from footfall.service.methods.coverage import measured_file
 from footfall.service.named_tests import need_contexts_of, no_contexts
 from footfall.service.parameters import Parameters
+from footfall.service.unmeasured import not_measured
 from footfall.service.workspace import Workspace
 
 __all__ = ["list_tests", "tests_by_file", "tests_of_file", "tests_of_line", "what_test_ran"]
@@ -73,6 +74,7 @@ def tests_of_line(workspace: Workspace, parameters: Parameters) -> Json:
     last = parameters.optional_number("last_line", least=line)
     count = parameters.number("count", _MOST)
     found = measured_file(workspace, config, parameters.path("path"), config.report_contexts)
+    need_line(found.path, line)
     result, analysis = found.file.result, found.file.analysis
     if not has_labelled_contexts(config.data_file):
         raise no_contexts(config)
