@@ -606,3 +606,18 @@ def test_answers_say_what_a_profile_lacks(client, project, monkeypatch, capfd) -
             main([*command, "--profile", "part.folded"])
         printed = capfd.readouterr()
         assert "profile-damaged" in (printed.out if command[0] == "query" else printed.err)
+
+
+def test_hot_functions_of_a_profile_without_files(client, project) -> None:
+    """Collapsed stacks may have names alone: these are given, without a place, by their own time."""
+    (project / "names.folded").write_text("main;work;inner 30\nmain;other 10\nmain (shop.py) 5\n", encoding="utf-8")
+    found = client.result("profile/hot", profile="names.folded", count=3)
+    assert [(each["function"], each["own"]["samples"], each["total"]["samples"]) for each in found["functions"]] == [
+        ("inner", 30, 30),
+        ("other", 10, 10),
+        ("main", 5, 5),
+    ]
+    places = [(each["path"], each["name"], each["line"], each["is_library"]) for each in found["functions"]]
+    assert places[:2] == [("", "", 0, None)] * 2
+    assert places[2][1] == "shop.py"
+    assert found["lines"] == []

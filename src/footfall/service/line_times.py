@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from footfall.analyze.profile.calltree import Cost, Function, Profile, Times, has_source, times_of_functions, tree_sums
+from footfall.analyze.profile.calltree import (
+    UNKNOWN_PATH,
+    Cost,
+    Function,
+    Profile,
+    Times,
+    has_source,
+    times_of_functions,
+    tree_sums,
+)
 from footfall.analyze.profile.clocks import Clock, default_clock, reader, sampled_ns
 from footfall.analyze.profile.line_places import LineRow, rows_of_lines
 from footfall.record.data.qualifications import Message
@@ -54,7 +63,7 @@ def line_times(profile: Profile, warnings: list[Message]) -> LineTimes:
         functions={
             function: times
             for function, times in times_of_functions(profile, sums).items()
-            if has_source(function.path) and not is_footfall(function.path)
+            if (has_source(function.path) or function.path == UNKNOWN_PATH) and not is_footfall(function.path)
         },
         warnings=warnings,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from footfall.analyze.profile.calltree import Profile, Times, has_source
+from footfall.analyze.profile.calltree import UNKNOWN_PATH, Profile, Times, has_source
 from footfall.analyze.profile.clocks import reader
 from footfall.config.configuration import canonical_path, shown_path
 from footfall.report.coverage.json import Json
@@ -67,12 +67,13 @@ def hottest(workspace: Workspace, parameters: Parameters) -> Json:
     read = reader(times.clock)
 
     def entry(name: str, path: str, line: int, spent: Times) -> Json:
+        is_known = path != UNKNOWN_PATH
         return {
             "function": name,
-            "path": path,
-            "name": shown_path(path),
+            "path": path if is_known else "",
+            "name": shown_path(path) if is_known else "",
             "line": line,
-            "is_library": is_library(path),
+            "is_library": is_library(path) if is_known else None,
             **times_entry(spent),
             **times.shares(spent),
         }
