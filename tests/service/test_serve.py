@@ -378,6 +378,12 @@ def test_a_source_that_changed_since(own) -> None:
     files = client.result("coverage/files")  # one that can't be read is left out, and named
     assert [each["name"] for each in files["unreadable"]] == ["shop.py"]
     assert [each["name"] for each in files["files"]] == ["test_shop.py"]
+    found = client.result("coverage/file", path="shop.py")
+    assert (found["is_stale"], found["unchanged"]) == (True, [])
+    assert "gone" in next(each["text"] for each in found["warnings"] if each["slug"] == "source-newer")
+    assert client.result("profile/lines", path="shop.py")["unchanged"] == []
+    refused = client.ask("tests/of_line", path="shop.py", line=2)["error"]
+    assert (refused["data"]["slug"], "gone" in refused["message"]) == ("source-newer", True)
 
 
 def test_settings_are_those_of_the_moment(own) -> None:

@@ -15,7 +15,16 @@ from footfall.record.data.coverage_tables import read_paths
 from footfall.record.data.source_ids import MIXED, blob_id, read_source_ids
 from footfall.report.coverage.json import Json
 
-__all__ = ["Block", "lines_as_measured", "need_line", "state_of_source", "state_of_text", "stored_names"]
+__all__ = [
+    "Block",
+    "gone_text",
+    "lines_as_measured",
+    "need_line",
+    "state_of_source",
+    "state_of_text",
+    "stored_names",
+    "text_now",
+]
 
 
 class Block(NamedTuple):
@@ -35,11 +44,14 @@ def stored_names(config: Config, path: str) -> list[str]:
 def state_of_text(path: str, measured: bytes | None, is_changed: bool | None) -> Json:
     """Return what answers say of a source: `is_stale`, null if not known, and if so the lines that did not change.
 
-    `measured` is the text, None if it is not known; `unchanged` is then null.
+    `measured` is the text, None if it is not known; `unchanged` is then null, unless the file is gone.
     """
     if not is_changed:
         return {"is_stale": is_changed}
-    return {"is_stale": True, "unchanged": None if measured is None else [*map(list, _blocks(measured, _now(path)))]}
+    now = text_now(path)
+    if now is None:
+        return {"is_stale": True, "unchanged": []}
+    return {"is_stale": True, "unchanged": None if measured is None else [*map(list, _blocks(measured, now))]}
 
 
 def state_of_source(config: Config, path: str, names: Sequence[str], find_text: Callable[[str], bytes | None]) -> Json:
@@ -52,14 +64,15 @@ def state_of_source(config: Config, path: str, names: Sequence[str], find_text: 
     if len(found) != 1 or MIXED in found:
         return state_of_text(path, None, None)
     (measured_id,) = found
-    if blob_id(_now(path)) == measured_id:
+    now = text_now(path)
+    if now is not None and blob_id(now) == measured_id:
         return state_of_text(path, None, False)
     return state_of_text(path, find_text(measured_id), True)
 
 
 def need_line(path: str, line: int) -> None:
     """Raise UsageError (`query-unknown`) if a file, as it is now, ends before a line. One that is gone has no end."""
-    now = _now(path)
+    now = text_now(path) or b""
     lines = _lines(now)
     count = len(lines) - (lines[-1] == "")
     if now and line > count:
@@ -70,9 +83,11 @@ def need_line(path: str, line: int) -> None:
 def lines_as_measured(path: str, measured: bytes, first: int, last: int) -> list[int]:
     """Return the numbers that the lines from `first` to `last` had in the measured text; new ones are left out.
 
-    Raises FootfallError (`source-newer`) if all are new.
+    Raises FootfallError (`source-newer`) if all are new, or the file is gone.
     """
-    now = _now(path)
+    now = text_now(path)
+    if now is None:
+        raise FootfallError("source-newer", gone_text(path), "Restore it, or run the tests again.")
     if now == measured:
         return list(range(first, min(last, max(first, len(_lines(now)))) + 1))
     found = [
@@ -86,12 +101,17 @@ def lines_as_measured(path: str, measured: bytes, first: int, last: int) -> list
     raise FootfallError("source-newer", text, "Run the tests again.")
 
 
-def _now(path: str) -> bytes:
-    """Return the text as it is; a file that is gone has none."""
+def text_now(path: str) -> bytes | None:
+    """Return the text as it is; None of a file that is gone or can't be read."""
     try:
         return read_source_bytes(path)
     except FootfallError:
-        return b""
+        return None
+
+
+def gone_text(path: str) -> str:
+    """Return what is said of a file that has no text now."""
+    return f"{path} is gone, or can't be read: what is known of its lines is of the text as measured."
 
 
 def _blocks(measured: bytes, now: bytes) -> list[Block]:

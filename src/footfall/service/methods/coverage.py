@@ -11,7 +11,6 @@ from footfall.config.configuration import Config, canonical_path, shown_path
 from footfall.errors import FootfallError
 from footfall.load.gather import Coverage, ReportedFile, gather, path_mapper
 from footfall.load.measured_sources import MeasuredSources
-from footfall.load.source_files import read_source_bytes
 from footfall.record.data.coverage_tables import read_lines_by_context, read_paths
 from footfall.record.data.source_ids import MIXED, blob_id, read_source_ids
 from footfall.report.coverage.compared_runs import compare_runs, read_run
@@ -20,7 +19,7 @@ from footfall.report.coverage.difference import coverage_difference_report
 from footfall.report.coverage.json import Json, file_report, summary_report
 from footfall.report.gaps import gaps_report, rank_gaps
 from footfall.report.site.source_page import branches_of_lines, tests_by_line
-from footfall.service.measured_text import state_of_source, state_of_text
+from footfall.service.measured_text import gone_text, state_of_source, state_of_text, text_now
 from footfall.service.named_tests import need_contexts_of
 from footfall.service.parameters import Parameters
 from footfall.service.qualifying import warnings_entry
@@ -96,10 +95,13 @@ def _coverage_of_file(workspace: Workspace, config: Config, path: str, with_test
     if found.text is None:
         state = state_of_source(config, found.path, file.stored_paths, lambda _: None)
     else:
-        is_changed = found.text != _text_now(found.path)
+        is_changed = found.text != text_now(found.path)
         state = state_of_text(found.path, found.text, is_changed)
         if not is_changed:
             workspace.keep_text(found.text)
+    warnings = list(found.coverage.warnings)
+    if state["is_stale"] and text_now(found.path) is None:
+        warnings.append(("source-newer", gone_text(found.path)))
     answer: Json = {
         "path": found.path,
         "name": file.name,
@@ -112,18 +114,11 @@ def _coverage_of_file(workspace: Workspace, config: Config, path: str, with_test
         "statements": _long_statements(file.analysis),
         "inferred_lines": sorted(file.inferred),
         "conditions": None if state["is_stale"] else _conditions(config, found, contexts),
-        "warnings": warnings_entry(found.coverage.warnings),
+        "warnings": warnings_entry(warnings),
     }
     if with_tests:
         answer["tests"] = _tests(config, file, contexts)
     return answer
-
-
-def _text_now(path: str) -> bytes | None:
-    try:
-        return read_source_bytes(path)
-    except FootfallError:
-        return None
 
 
 def _long_statements(analysis: SourceAnalysis) -> list[list[int]]:
@@ -244,7 +239,7 @@ def changed_files(workspace: Workspace, parameters: Parameters) -> Json:
 
 
 def _state(path: str, measured_id: str) -> str:
-    text = _text_now(path)
+    text = text_now(path)
     if text is None:
         return "gone"
     if measured_id == MIXED:
