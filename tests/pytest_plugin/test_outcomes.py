@@ -112,3 +112,13 @@ def test_a_name_runs_the_test_again_below_the_root_directory(tmp_path, options) 
     assert [(each["test"], each["path"]) for each in ran] == [(collected[0], str(tmp_path / "sub/test_a.py"))]
     ran = _outcomes(tmp_path, *options, "test_b.py::test_a", below="sub")
     assert [each["test"] for each in ran] == collected[1:]
+
+
+def test_a_file_whose_tests_can_not_be_collected_has_its_error(tmp_path) -> None:
+    """Beside the tests of the others; in a run that is an outcome of no test."""
+    (tmp_path / "test_a.py").write_text("def test_a():\n    pass\n")
+    (tmp_path / "test_b.py").write_text("def test_b(:\n")
+    failed, found = sorted(_outcomes(tmp_path, "--collect-only"), key=lambda each: "test" in each)
+    assert (failed["path"], "SyntaxError" in failed["error"]) == (str(tmp_path / "test_b.py"), True)
+    assert found["test"] == "test_a.py::test_a"
+    assert _outcomes(tmp_path) == []

@@ -7,6 +7,12 @@ export interface FoundTest {
   line: number | null;
 }
 
+/** A file or directory whose tests could not be collected. */
+export interface FailedFile {
+  error: string;
+  path: string;
+}
+
 export interface TestOutcome {
   test: string;
   /** Of unittest there is none. */

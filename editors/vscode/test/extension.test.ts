@@ -283,6 +283,27 @@ test(
     fake.seen.outcomes.length = 0;
     await profile.run({ include: [first] }, {});
     assert.deepEqual(fake.seen.outcomes, [["test_a", "passed"]]);
+
+    // a file with a syntax error keeps its tests, with the error, until it is mended
+    const labels = () => [...ofFile.children].map(([, item]) => item.label);
+    writeFileSync(file, "def test_a(:\n");
+    await controller?.resolveHandler?.(all);
+    assert.deepEqual(labels(), ["test_a", "test_b"]);
+    assert.match(ofFile.error ?? "", /SyntaxError/);
+    assert.equal(all.error, undefined);
+    writeFileSync(file, "def test_b():\n    pass\n");
+    await controller?.resolveHandler?.(all);
+    assert.deepEqual([labels(), ofFile.error], [["test_b"], undefined]);
+    assert.equal(all.error, undefined);
+    // of a new one there are no tests yet, and a run that looked at nothing has taken none away
+    writeFileSync(join(folder, "test_new.py"), "def test_new(:\n");
+    await controller?.resolveHandler?.(all);
+    assert.match(all.error ?? "", /test_new\.py\n.*SyntaxError/s);
+    rmSync(join(folder, "test_new.py"));
+    writeFileSync(join(root, "pytest.ini"), "[pytest]\naddopts = --ignore-glob=* no_such_dir\n");
+    await controller?.resolveHandler?.(all);
+    assert.match(all.error ?? "", /no_such_dir/);
+    assert.deepEqual(labels(), ["test_b"]);
   },
 );
 

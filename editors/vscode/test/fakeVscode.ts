@@ -145,6 +145,7 @@ class Items {
 export class TestItem {
   parent?: TestItem;
   range?: Range;
+  error?: string;
   readonly children = new Items();
   constructor(
     readonly id: string,

@@ -37,7 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
     root = str(config.rootpath)
     config.args[:] = [_argument(each, root) for each in config.args]
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_Outcomes(path, root), _PLUGIN_NAME)
+        followed = _Outcomes(path, root, runs_none=config.option.collectonly)
+        config.pluginmanager.register(followed, _PLUGIN_NAME)
 
 
 def _argument(given: str, root: str) -> str:
@@ -48,19 +49,25 @@ def _argument(given: str, root: str) -> str:
 
 
 class _Outcomes:
-    def __init__(self, path: str, root: str) -> None:
+    def __init__(self, path: str, root: str, *, runs_none: bool) -> None:
         self._root = root
+        self._runs_none = runs_none
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         self._open: dict[str, dict[str, Any]] = {}
         """By name, the tests that have begun."""
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Write each test's place; only in a session that runs none, since those that run are known."""
-        if not session.config.option.collectonly:
+        if not self._runs_none:
             return
         for item in session.items:
             _, line, _ = item.location
             self._write({"test": item.nodeid, "path": str(item.path), "line": None if line is None else line + 1})
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Write why a file's tests are not known; only in a session that runs none."""
+        if self._runs_none and report.failed:
+            self._write({"error": _message(report), "path": self._path(report.nodeid)})
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take in one phase of a test; its last phase ends it."""
@@ -74,18 +81,20 @@ class _Outcomes:
             del self._open[report.nodeid]
             return
         if report.when == "teardown":
-            path = os.path.normpath(os.path.join(self._root, report.nodeid.partition("::")[0]))
-            self._write({"test": report.nodeid, "path": path, **self._open.pop(report.nodeid)})
+            self._write({"test": report.nodeid, "path": self._path(report.nodeid), **self._open.pop(report.nodeid)})
 
     def pytest_unconfigure(self) -> None:
         """Close the file. Tests that were not at their end have no line."""
         os.close(self._fd)
 
+    def _path(self, name: str) -> str:
+        return os.path.normpath(os.path.join(self._root, name.partition("::")[0]))
+
     def _write(self, entry: dict[str, Any]) -> None:
         os.write(self._fd, json.dumps(entry).encode() + b"\n")
 
 
-def _message(report: pytest.TestReport) -> str:
+def _message(report: pytest.TestReport | pytest.CollectReport) -> str:
     text = report.longreprtext
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}..."
 

@@ -4,13 +4,15 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as vscode from "vscode";
 
-import type { FoundTest } from "../outcomes";
+import type { FailedFile, FoundTest } from "../outcomes";
 import { runnerOf } from "../testCommand";
 import { GrowingFile } from "./growingFile";
 import { interpreterOf } from "./interpreter";
 import type { Project } from "./project";
 
 const LONGEST_OUTPUT = 64 * 1024 * 1024;
+/** What ends with these has looked at everything: 1 is of plugins that judge what ran, 5 of no tests. */
+const WHOLE: readonly unknown[] = [0, 1, 5];
 
 export class TestItems {
   private readonly projects = new Map<string, Project>();
@@ -127,9 +129,12 @@ export class TestItems {
     if (project === undefined) return;
     const found = await collectedTests(project.folder);
     if (found === undefined) return;
-    const there = new Set(found.map((test) => this.placed(all, test)));
+    const there = new Set(found.tests.map((test) => this.placed(all, test)));
+    const isUnder = (path: string, above: string) => path === above || path.startsWith(`${above}/`);
     for (const [name, item] of [...this.ofNames(all)]) {
-      if (there.has(item)) continue;
+      const path = item.uri?.fsPath ?? "";
+      // what could not be collected keeps the tests that it had
+      if (there.has(item) || found.isCutShort || found.failed.some((each) => isUnder(path, each.path))) continue;
       this.ofNames(all).delete(name);
       // with the classes, files and folders in which it was the last
       for (let gone = item; gone.parent !== undefined && gone.children.size === 0;) {
@@ -138,6 +143,17 @@ export class TestItems {
         gone = parent;
       }
     }
+    const errors = new Map(found.failed.map(({ path, error }) => [path, error]));
+    const mark = (item: vscode.TestItem) => {
+      const path = item.uri?.fsPath ?? "";
+      item.error = errors.get(path);
+      errors.delete(path); // a class in the file has the same path
+      for (const [, child] of item.children) if (!this.names.has(child)) mark(child);
+    };
+    mark(all);
+    const others = [...errors].map(([path, error]) => `${path}\n${error}`); // of which no test is known
+    if (others.length > 0) all.error = others.join("\n\n");
+    else if (found.isCutShort && found.failed.length === 0) all.error = found.said;
   }
 
   /** Return the item of a test that was found, at its place, where the editor has a button that runs it. */
@@ -173,17 +189,33 @@ export function testCommandOf(folder: vscode.WorkspaceFolder): string[] {
   return vscode.workspace.getConfiguration("footfall", folder.uri).get<string[]>("testCommand", []);
 }
 
+interface Collected {
+  tests: FoundTest[];
+  failed: FailedFile[];
+  /** Whether it ended before it had looked at everything, as with pytest's option -x; `said` may be why. */
+  isCutShort: boolean;
+  said: string;
+}
+
 /** Return the tests that are found; undefined if something runs them that can't be asked for them, or found out nothing. */
-async function collectedTests(folder: vscode.WorkspaceFolder): Promise<FoundTest[] | undefined> {
+async function collectedTests(folder: vscode.WorkspaceFolder): Promise<Collected | undefined> {
   const runner = runnerOf(testCommandOf(folder));
   if (runner === undefined) return undefined;
   const python = await interpreterOf(folder);
   const file = new GrowingFile();
   const options = { cwd: folder.uri.fsPath, maxBuffer: LONGEST_OUTPUT };
   try {
-    // files that can't be imported are errors of theirs alone
-    await new Promise<void>((resolve) => execFile(python, runner.collect(file.path), options, () => resolve()));
-    return existsSync(file.path) ? (file.read() as FoundTest[]) : undefined;
+    const [status, said] = await new Promise<[unknown, string]>((resolve) =>
+      execFile(python, runner.collect(file.path), options, (error, _output, errors) =>
+        resolve([error === null ? 0 : error.code, errors.trim() || (error?.message ?? "")]),
+      ),
+    );
+    if (!existsSync(file.path)) return undefined;
+    const lines = file.read() as (FoundTest | FailedFile)[];
+    const failed = lines.filter((each): each is FailedFile => "error" in each);
+    const tests = lines.filter((each): each is FoundTest => "test" in each);
+    const isCutShort = failed.length > 0 ? tests.length === 0 : !WHOLE.includes(status);
+    return { tests, failed, isCutShort, said };
   } finally {
     file.remove();
   }
