@@ -70,3 +70,17 @@ def footfall(tmp_path: pathlib.Path) -> Callable[..., subprocess.CompletedProces
         return subprocess.run(command, cwd=cwd, text=True, capture_output=True, **options)
 
     return run
+
+
+@pytest.fixture
+def answer(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Return what a command that succeeds in this process writes to stdout."""
+    from repository import footfall  # the commands: few tests have use for them
+
+    def run(*arguments: str) -> str:
+        status = footfall(*arguments)
+        output = capsys.readouterr()
+        assert status == 0, output.err
+        return output.out
+
+    return run

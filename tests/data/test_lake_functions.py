@@ -86,19 +86,6 @@ def here(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Pat
     return tmp_path
 
 
-@pytest.fixture
-def answer(capsys: pytest.CaptureFixture[str]):
-    """Return what a command that succeeds writes to stdout."""
-
-    def run(*arguments: str) -> str:
-        status = footfall(*arguments)
-        output = capsys.readouterr()
-        assert status == 0, output.err
-        return output.out
-
-    return run
-
-
 @pytest.mark.parametrize("cpu", [1, 0, None], ids=["CPU time", "wall time", "no profile"])
 def test_gaps_are_those_of_the_combined_data(here, answer, cpu) -> None:
     """The same functions in the same order, with the same times: also of lines in libraries, C and imports."""

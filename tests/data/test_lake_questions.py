@@ -99,19 +99,6 @@ def project(measured: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.
     return tmp_path / "shop"
 
 
-@pytest.fixture
-def answer(capsys: pytest.CaptureFixture[str]):
-    """Return what a command that succeeds writes to stdout."""
-
-    def run(*arguments: str) -> str:
-        status = footfall(*arguments)
-        output = capsys.readouterr()
-        assert status == 0, output.err
-        return output.out
-
-    return run
-
-
 def test_who_tests_a_line(project, answer) -> None:
     """Each line, also inside a statement of several, a blank or excluded one; some lines; the file."""
     lines = (1, 2, 5, 6, 11, 13, 20, 22, "4-7", "8-21")
