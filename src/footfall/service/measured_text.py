@@ -71,11 +71,14 @@ def state_of_source(config: Config, path: str, names: Sequence[str], find_text: 
 
 
 def need_line(path: str, line: int) -> None:
-    """Raise UsageError (`query-unknown`) if a file, as it is now, ends before a line. One that is gone has no end."""
+    """Raise UsageError (`query-unknown`) if a file, as it is now, ends before a line. One that is gone has no end.
+
+    Behind the last end of a line is an empty line, as editors have it.
+    """
     now = text_now(path) or b""
     lines = _lines(now)
-    count = len(lines) - (lines[-1] == "")
-    if now and line > count:
+    if now and line > len(lines):
+        count = len(lines) - (lines[-1] == "")
         has = f"{count} line{'s' if count != 1 else ''}"
         raise UsageError("query-unknown", f"{shown_path(path)} has {has}: there is no line {line}.", "Name one it has.")
 
