@@ -459,11 +459,13 @@ insert_mark(stack_walker *walker, uint32_t at, uint64_t mark)
 }
 
 static int
-is_root(const walk_run *walk, uint64_t address, uint64_t previous, int owner)
+is_root(const walk_run *walk, const unsigned char *frame, uint64_t address, uint64_t previous, int owner)
 {
     switch (walk->walker->offsets->root) {
     case ROOT_BY_THREAD_OWNER:
-        return previous == 0 && owner == OWNER_THREAD;
+        /* The first frame of a thread enters an evaluation loop. Without is_entry it is a call's frame, copied from new
+         * memory before the call had begun. */
+        return previous == 0 && owner == OWNER_THREAD && frame[walk->walker->offsets->frame_owner - 1] != 0;
     case ROOT_BY_SHIM:
         return previous == 0 && owner >= OWNER_SHIM_FIRST;
     case ROOT_BY_BASE_FRAME:
@@ -529,7 +531,7 @@ follow_frames(walk_run *walk)
             }
         }
         if (previous == 0 || offsets.root == ROOT_BY_BASE_FRAME) {
-            if (is_root(walk, address, previous, owner)) {
+            if (is_root(walk, frame, address, previous, owner)) {
                 return WALK_OK;
             }
             if (previous == 0) {
