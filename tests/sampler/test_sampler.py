@@ -3,56 +3,20 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 
-from deep_stacks import VERY_DEEP, ends_of_stacks
 from footfall.analyze.profile.calltree import profile_of_logs, times_of_functions
 from footfall.record.run.process_logs import read_sample_logs
-from footfall.record.run.sample_log import SampleLog, read_sample_log
+from footfall.record.run.sample_log import read_sample_log
 from forbidden_calls import SECCOMP, SECCOMP_ONE
 from programs import sampled as sampled_programs
+from sampled_logs import VERY_DEEP, ends_of_stacks, run_program, sample_program, stacks
 
 pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy has its own sampler")
-
-PRELUDE = """
-import os, sys, threading, time
-from footfall import _core
-sys.setrecursionlimit(20000)
-path, interval_ns = sys.argv[1], int(sys.argv[2])
-def until(seconds):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        yield
-_core.sampler_start(path, interval_ns)
-"""
-
-
-def run_program(program: str, path: Path, interval_us: int = 1000, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a program after PRELUDE, sampling into `path`. It may die; the caller looks."""
-    code = PRELUDE + textwrap.dedent(program)
-    command = [sys.executable, *options, "-c", code, str(path), str(interval_us * 1000)]
-    environment = {key: value for key, value in os.environ.items() if key != "FOOTFALL_RUN"}
-    return subprocess.run(command, capture_output=True, text=True, timeout=50, env=environment)
-
-
-def sample_program(program: str, path: Path, interval_us: int = 1000, *options: str) -> SampleLog:
-    """The log of a program that must end well and silently."""
-    done = run_program(program, path, interval_us, *options)
-    assert (done.returncode, done.stderr) == (0, "")
-    return read_sample_log(str(path))
-
-
-def stacks(log: SampleLog) -> dict[int, tuple[str, ...]]:
-    """Qualified names by node, outermost first."""
-    found: dict[int, tuple[str, ...]] = {0: ()}
-    for node_id, node in log.nodes.items():
-        found[node_id] = (*found[node.parent], log.codes[node.code].qualname)
-    return found
 
 
 def test_recursive_stacks_are_whole(tmp_path: Path) -> None:
