@@ -69,6 +69,13 @@ class TestRecord:
         return sum(phase.wall_ns for phase in self.phases.values()) if self.phases else self.cost.wall_ns
 
     @property
+    def expected_ns(self) -> int:
+        """What one run of it takes: the mean, if it ran several times."""
+        if not self.phases:
+            return self.cost.wall_ns
+        return sum(phase.wall_ns // max(phase.n_times, 1) for phase in self.phases.values())
+
+    @property
     def n_only(self) -> int:
         return sum(map(len, self.only.values()))
 

@@ -3,8 +3,8 @@
 coverage.py's precedence: defaults, the first configuration file found, environment variables, the command line. A
 project with settings for coverage.py gets coverage.py's totals, so branches are measured only with `branch = true`;
 without such settings they are always measured. `[tool.footfall]` of a TOML file adds `rate` (samples per second),
-`engine`, `fail_under_files` (PATTERN=MIN), `ratchet` (a file) and, as true or false, `branch`, `profile`, `native`,
-`precise` and `async`.
+`engine`, `fail_under_files` (PATTERN=MIN), `ratchet` (a file), `tests_always` and `tests_by_file` (PATTERN=TESTS), and,
+as true or false, `branch`, `profile`, `native`, `precise` and `async`.
 """
 
 from __future__ import annotations
@@ -95,6 +95,8 @@ KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("tool.footfall", "engine"): ("engine", "text"),
     ("tool.footfall", "fail_under_files"): ("fail_under_files", "list"),
     ("tool.footfall", "ratchet"): ("ratchet", "file"),
+    ("tool.footfall", "tests_always"): ("tests_always", "list"),
+    ("tool.footfall", "tests_by_file"): ("tests_by_file", "list"),
 }
 
 ENGINES: Final = ("monitoring", "probes", "settrace")
@@ -184,6 +186,8 @@ class Config:
     fail_under: float = 0.0
     fail_under_files: list[str] = field(default_factory=list)
     ratchet: str = ""
+    tests_always: list[str] = field(default_factory=list)
+    tests_by_file: list[str] = field(default_factory=list)
     precision: int = 0
     show_missing: bool = False
     skip_covered: bool = False

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from footfall.analyze.selection import choose
 from footfall.cli.lake.asking import asking_options, choose_scope, show_sql
-from footfall.cli.options import text_or_json_option
+from footfall.cli.options import load_config, text_or_json_option
 from footfall.cli.reports.report_files import write_output
-from footfall.cli.reports.touched import changed_test_files, changes_since, in_order, touched_files
+from footfall.cli.reports.touched import Wholes, changes_since, find_wholes, touched_files
 from footfall.load.lake.engine import ask
 from footfall.load.lake.questions import tests_sql, touched_sql
 from footfall.report.jsontext import render_json
@@ -49,17 +50,22 @@ def command(
     the nearest ancestor of HEAD that was measured.
     """
     scope = choose_scope(lake, repository, commit, shard)
-    test_files: list[str] = []
+    wholes = Wholes([], [])
     if changed is None:
         question = tests_sql(scope)
     else:
         revision = changed or scope.commit
         changes = changes_since(revision)
         question = touched_sql(scope, dict(touched_files(changes, revision)))
-        test_files = changed_test_files(changes)
+        wholes = find_wholes(changes, load_config(None))
     if sql:
         return show_sql(question)
-    names = in_order([test for test, *_ in ask(question, lake)], test_files)
+    rows = ask(question, lake)
+    if changed is None:
+        names = [test for (test,) in rows]
+    else:
+        times = {test: int(wall_ns) for test, wall_ns in rows}
+        names = choose(times, times, wholes.arguments, gone=wholes.gone).all
     text = render_json(names, indent=4) + "\n" if format_ == "json" else "".join(f"{name}\n" for name in names)
     write_output(output, text, "names of tests")
     return 0

@@ -51,7 +51,7 @@ order by test;
 def touched_sql(scope: Scope, touched: Mapping[str, Iterable[int] | None]) -> str:
     """Return the SQL for the tests that ran any of the lines of these files, the fastest first; None: any line.
 
-    The time of a test is measured, or else that of its samples.
+    The time of a test is measured, the mean of its runs, or else that of its samples.
     """
     lines = [f"({sql_text(file)}, {line})" for file, some in touched.items() for line in sorted(some or ())]
     whole = [f"({sql_text(file)})" for file, some in touched.items() if some is None]
@@ -67,8 +67,10 @@ touched as (
     select test from lines_by_test join whole using (file)
 ),
 measured as (
-    select regexp_replace(context, '{_PHASE}', '') as test, sum(wall_ns) as wall_ns
-    from test_times where regexp_matches(context, '{_PHASE}') group by all
+    select regexp_replace(context, '{_PHASE}', '') as test, sum(wall_ns // n_times) as wall_ns from (
+        select context, sum(wall_ns) as wall_ns, greatest(sum(n), 1) as n_times
+        from test_times where regexp_matches(context, '{_PHASE}') group by context
+    ) group by all
 ),
 sampled as (
     select regexp_replace(context, '{_PHASE}', '') as test, sum(wall_ns) as wall_ns from samples group by all
