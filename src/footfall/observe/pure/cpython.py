@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
     from typing import Any
 
-__all__ = ["PhantomLines", "end_recursion", "is_resumed", "is_yield", "stack_almost_full"]
+__all__ = ["PhantomLines", "end_recursion", "go_on_after_raising", "is_resumed", "is_yield", "stack_almost_full"]
 
 _RESUME = (lambda: None).__code__.co_code[0]
 """The instruction with which code begins, or continues after a yield."""
@@ -72,3 +72,32 @@ def end_recursion(trace: "Callable[[FrameType, str, object], Any]") -> None:
 
         sys.setprofile(resume)
     raise RecursionError("maximum recursion depth exceeded")
+
+
+class _Successor:
+    """Takes tracing up again when it is dropped: the interpreter drops a frame's trace function after that has raised,
+    as the last thing, when it has ended tracing.
+    """
+
+    __slots__ = ("_frame", "_local", "_trace")
+
+    def __init__(self, frame: "FrameType", local: "Callable[..., Any] | None") -> None:
+        self._frame = frame
+        self._local = local
+        self._trace = sys.gettrace()
+
+    def __del__(self) -> None:
+        sys.settrace(self._trace)
+        self._frame.f_trace = self._local
+
+
+def go_on_after_raising(
+    frame: "FrameType",
+    local: "Callable[[FrameType, str, object], Any] | None",
+    leave: "Callable[[FrameType], None]",
+) -> None:
+    """Let tracing go on, in this frame by `local`, when the trace function has raised what it is about to raise.
+
+    `leave` is for interpreters that do not trace how the frame ends then.
+    """
+    frame.f_trace = _Successor(frame, local)  # type: ignore[assignment] # never called, only dropped

@@ -6,6 +6,7 @@ if sys.implementation.name == "pypy":
     from footfall.observe.pypy.tracing import (
         PhantomLines,
         end_recursion,
+        go_on_after_raising,
         is_resumed,
         is_yield,
         stack_almost_full,
@@ -14,9 +15,10 @@ else:
     from footfall.observe.pure.cpython import (  # type: ignore[assignment]
         PhantomLines,
         end_recursion,
+        go_on_after_raising,
         is_resumed,
         is_yield,
         stack_almost_full,
     )
 
-__all__ = ["PhantomLines", "end_recursion", "is_resumed", "is_yield", "stack_almost_full"]
+__all__ = ["PhantomLines", "end_recursion", "go_on_after_raising", "is_resumed", "is_yield", "stack_almost_full"]

@@ -21,6 +21,7 @@ from footfall.observe.pure.hidden import hidden_applevel
 from footfall.observe.pure.interpreter import (
     PhantomLines,
     end_recursion,
+    go_on_after_raising,
     is_resumed,
     is_yield,
     stack_almost_full,
@@ -369,7 +370,12 @@ def _trace_function(files: _Files, phantom_offsets: "Offsets") -> "Trace":
         if type(add) is TracedFile:
             frames = files.traced_frames
             assert frames is not None
-            return _function_for_plugin(frames, phantoms) if frames.begin(frame, add, last) else None
+            try:
+                counts = frames.begin(frame, add, last)
+            except BaseException:  # not the plugin's own error, but the program's
+                go_on_after_raising(frame, None, frames.end)
+                raise
+            return _function_for_plugin(frames, phantoms) if counts else None
         is_raising = False
 
         def trace_frame(frame: "FrameType", event: str, arg: object) -> "Trace":
@@ -406,7 +412,11 @@ def _function_for_plugin(frames: "TracedFrames", phantoms: "frozenset[int]") -> 
         if event == "line":
             is_raising = False
             if frame.f_lasti not in phantoms:
-                frames.line(frame)
+                try:
+                    frames.line(frame)
+                except BaseException:  # not the plugin's own error, but the program's
+                    go_on_after_raising(frame, trace_frame, frames.end)
+                    raise
         elif event == "return":
             frames.end(frame, is_left=not is_yield(frame, is_raising and arg is None))
         elif event == "exception":

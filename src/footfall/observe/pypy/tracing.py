@@ -10,6 +10,7 @@ import sys
 
 from __pypy__ import stack_almost_full  # type: ignore[import-not-found]
 
+from footfall.observe.messages import report
 from footfall.observe.pure.hidden import hidden_applevel
 from footfall.observe.pypy.phantom_lines import PhantomLines
 from footfall.own_builtins import keep_builtins
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-__all__ = ["PhantomLines", "end_recursion", "is_resumed", "is_yield", "stack_almost_full"]
+__all__ = ["PhantomLines", "end_recursion", "go_on_after_raising", "is_resumed", "is_yield", "stack_almost_full"]
 
 _YIELD_FROM, _YIELD_VALUE = traced_opcodes()["yield_from"], traced_opcodes()["yield_value"]
 
@@ -45,6 +46,32 @@ def end_recursion(trace: "Callable[[FrameType, str, object], Any]") -> None:
 
     sys.setprofile(resume)
     raise RecursionError("maximum recursion depth exceeded")
+
+
+@hidden_applevel  # type: ignore[untyped-decorator]
+def go_on_after_raising(
+    frame: "FrameType",
+    local: "Callable[[FrameType, str, object], Any] | None",
+    leave: "Callable[[FrameType], None]",
+) -> None:
+    """Let tracing go on when the trace function has raised what it is about to raise; `leave` if the frame ends so."""
+    trace, profile = sys.gettrace(), sys.getprofile()
+
+    @hidden_applevel  # type: ignore[untyped-decorator]
+    def resume(now: "FrameType", event: str, arg: object) -> None:
+        sys.setprofile(profile)
+        sys.settrace(trace)
+        if now is frame and event == "return":
+            leave(frame)
+            return
+        frame.f_trace = local
+        report(
+            "tracing-ended",
+            "A plugin of coverage.py raised what is not an error of its own, and code of its file handled that: lines"
+            " until its next call are not in the data.",
+        )
+
+    sys.setprofile(resume)
 
 
 def is_yield(frame: "FrameType", is_raising: bool) -> bool:
