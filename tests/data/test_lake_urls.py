@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from footfall.record.data.coverage_tables import FileData, write_coverage
+from footfall.record.data.coverage_tables import FileData, read_lines_by_context, write_coverage
 from footfall.record.data.source_ids import blob_id, write_source_ids
 from footfall.record.lake.layout import Partition, find_shards
 from repository import footfall
@@ -86,6 +86,30 @@ def test_a_lake_in_s3(here, s3, capsys) -> None:
         (["report", "--lake=nothing://lakes/none"], "no-lake"),
     ):
         assert f"[{slug}]" in run("lake", *arguments, status=3)[1]
+    _combines_from_s3(run)
+
+
+def _combines_from_s3(run) -> None:
+    """`combine` takes files, patterns and folders there, beside files here, and removes nothing there."""
+    import s3fs
+
+    store = s3fs.S3FileSystem()
+    for name in ("one", "two"):
+        store.put_file(name, f"lakes/shards/.coverage.{name}")
+    pathlib.Path("bad").write_text("no data")
+    store.put_file("bad", "lakes/shards/other")
+    store.put_file("bad", "lakes/shards/.coverage.bad")
+    run("combine", "one", "two", "--keep", "-q", "--data-file=expected")
+    (expected,) = read_lines_by_context("expected").values()
+    error = run("combine", "s3://lakes/shards/", status=1)[1]
+    assert "s3://lakes/shards/.coverage.bad" in error and "Combined 2 files into .coverage" in error
+    assert [*read_lines_by_context(".coverage").values()] == [expected]
+    run("combine", "s3://lakes/data/2.cov", "one", "--keep", "--data-file=mixed")
+    assert [*read_lines_by_context("mixed").values()] == [expected]
+    run("combine", "s3://lakes/data/?.cov", "--data-file=all")
+    assert [*read_lines_by_context("all").values()] == [expected]
+    assert len(store.ls("lakes/shards")) == 4 and len(store.ls("lakes/data")) == 2
+    assert "[no-data]" in run("combine", "s3://lakes/data/9.cov", status=3)[1]
 
 
 def test_a_shard_is_there_when_it_is_complete(here, capsys) -> None:

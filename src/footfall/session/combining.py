@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from footfall.config.configuration import Config
 from footfall.record.data.combine import Combined, combine_files, remove_inputs
@@ -17,12 +18,19 @@ __all__ = ["combine_before_report", "combine_named", "combined_files", "shown_pa
 
 
 def combine_named(
-    inputs: Sequence[str], config: Config, *, base: str | None, keep: bool, is_quiet: bool, as_coverage: bool = False
+    inputs: Sequence[str],
+    config: Config,
+    *,
+    base: str | None,
+    keep: bool,
+    is_quiet: bool,
+    as_coverage: bool = False,
+    urls: Mapping[str, str] = MappingProxyType({}),
 ) -> Combined:
     """Combine files into the configured data file, remove the used ones unless `keep`, and report the result.
 
     `base` is the data file itself if data is added to it; with `as_coverage` the messages are coverage.py's.
-    Raises as `combine_files`.
+    `urls` are those of which some inputs are copies: what is there stays. Raises as `combine_files`.
     """
     target = os.path.abspath(config.data_file)
     started = time.monotonic()
@@ -35,9 +43,10 @@ def combine_named(
             is_relative=config.relative_files,
             progress=progress,
         )
-    _warn(result, config)
+    _warn(result, config, urls)
     if not keep:
-        for path, error in remove_inputs([*result.used, *result.duplicates], target):
+        done = [path for path in (*result.used, *result.duplicates) if path not in urls]
+        for path, error in remove_inputs(done, target):
             text = f"{shown_path(path)} was combined but can't be removed: {error.strerror or error}."
             warn([("input-kept", text)], config.disable_warnings)
     if not is_quiet and (result.used or result.duplicates):
@@ -61,10 +70,11 @@ def combine_before_report(config: Config, *, keep: bool, is_quiet: bool, as_cove
         combine_named(found, config, base=base, keep=keep, is_quiet=is_quiet, as_coverage=as_coverage)
 
 
-def _warn(result: Combined, config: Config) -> None:
-    for _, error in result.failed:
+def _warn(result: Combined, config: Config, urls: Mapping[str, str]) -> None:
+    for path, error in result.failed:
         # not a warning that can be turned off: the result lacks that file
-        print_message(f"footfall: {error.message} It is left out, and left where it is. [{error.slug}]")
+        message = error.message.replace(path, urls.get(path, path))
+        print_message(f"footfall: {message} It is left out, and left where it is. [{error.slug}]")
     warn(result.warnings, config.disable_warnings)
 
 

@@ -26,20 +26,22 @@ _Texts = tuple[int, str, str]
 
 def write_distinct_arcs(connection: sqlite3.Connection, arcs: Mapping[int, Iterable[tuple[int, int]]]) -> None:
     """Add the arcs of each file, by its number, to a data file in which the arcs of all contexts are written."""
-    connection.execute(f"create table {_TABLE} (file_id integer primary key, starts text, ends text)")
-    for file_id, own in arcs.items():
-        if own:
-            texts = [",".join(map(str, numbers)) for numbers in zip(*sorted(own), strict=True)]
-            connection.execute(f"insert into {_TABLE} values (?, ?, ?)", (file_id, *texts))
-    for change in _CHANGES:
-        connection.execute(f"create trigger {_TABLE}_{change} after {change} on arc begin delete from {_TABLE}; end")
+    rows = ((file_id, list(zip(*sorted(own), strict=True))) for file_id, own in arcs.items())
+    _write(connection, ((file_id, *(",".join(map(str, each)) for each in ends)) for file_id, ends in rows if ends))
 
 
 def keep_distinct_arcs(connection: sqlite3.Connection) -> None:
-    """Do the same with the arcs that the data file has, if it has many contexts."""
+    """Do the same with the arcs that the data file has, if it has many contexts, file by file."""
     if _count_contexts(connection) > FEW_CONTEXTS:
-        found = _each_file(connection, "", _file_ids(connection))
-        write_distinct_arcs(connection, {file_id: arcs_of_texts(starts, ends) for file_id, starts, ends in found})
+        _write(connection, _each_file(connection, "", _file_ids(connection)))
+
+
+def _write(connection: sqlite3.Connection, rows: Iterable[tuple[int | str, ...]]) -> None:
+    connection.execute(f"create table {_TABLE} (file_id integer primary key, starts text, ends text)")
+    for row in rows:
+        connection.execute(f"insert into {_TABLE} values (?, ?, ?)", row)
+    for change in _CHANGES:
+        connection.execute(f"create trigger {_TABLE}_{change} after {change} on arc begin delete from {_TABLE}; end")
 
 
 def arcs_of_texts(starts: str, ends: str) -> set[tuple[int, int]]:
@@ -64,7 +66,8 @@ def distinct_arcs(connection: sqlite3.Connection, where: str, file_ids: Sequence
 
 def _each_file(connection: sqlite3.Connection, where: str, file_ids: Sequence[int]) -> Iterator[_Texts]:
     """Yield the same, made distinct file by file, which takes half the time of all at once."""
-    chosen = f"select distinct fromno, tono from arc where {where or 'true'} and file_id = ?"
+    # in order, so that equal sets are equal texts
+    chosen = f"select distinct fromno, tono from arc where {where or 'true'} and file_id = ? order by fromno, tono"
     for file_id in file_ids:
         query = f"select group_concat(fromno), group_concat(tono) from ({chosen})"
         ((starts, ends),) = connection.execute(query, (file_id,))

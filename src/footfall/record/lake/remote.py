@@ -10,7 +10,7 @@ import contextlib
 import glob
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from footfall.errors import FootfallError
@@ -18,7 +18,17 @@ from footfall.errors import FootfallError
 if TYPE_CHECKING:
     import fsspec
 
-__all__ = ["LAST_TABLE", "filesystem", "folders_with", "is_url", "local_copy", "matching", "open_file", "upload"]
+__all__ = [
+    "LAST_TABLE",
+    "filesystem",
+    "folders_with",
+    "is_url",
+    "local_copies",
+    "local_copy",
+    "matching",
+    "open_file",
+    "upload",
+]
 
 LAST_TABLE: Final = "shard.parquet"
 
@@ -40,12 +50,12 @@ def filesystem(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     except ImportError as error:
         raise FootfallError(
             "lake-extra",
-            f"The lake {url} needs another package ({error}).",
+            f"{url} needs another package ({error}).",
             "Install fsspec, and what it needs for such URLs: pip install fsspec s3fs (gcsfs for gs://)",
         ) from error
     except ValueError as error:
         raise FootfallError(
-            "no-lake", f"Can't read the lake {url}: {error}.", "Name a directory, or a URL that fsspec knows."
+            "no-lake", f"Can't read {url}: {error}.", "Name a directory, or a URL that fsspec knows."
         ) from error
     return found, str(root).rstrip("/")
 
@@ -108,6 +118,26 @@ def local_copy(name: str) -> Iterator[str]:
         with _explaining("no-data", f"Can't read {name}", "Check the URL and the credentials."):
             store.get_file(path, copy)
         yield copy
+
+
+@contextlib.contextmanager
+def local_copies(urls: Iterable[str], prefix: str) -> Iterator[dict[str, str]]:
+    """Yield copies of data files, which are removed on exit: where each is, and the URL of what it is a copy of.
+
+    A URL may be of a file, a pattern, or a folder, of which the files count whose names begin with `prefix`.
+    Raises FootfallError (`no-data`, `lake-extra`, `no-lake`).
+    """
+    with tempfile.TemporaryDirectory(prefix="footfall-combine-") as folder:
+        copies: dict[str, str] = {}
+        for url in urls:
+            store, place = filesystem(url)
+            with _explaining("no-data", f"Can't read {url}", "Check the URL and the credentials."):
+                is_folder = not glob.has_magic(url) and store.isdir(place)
+                found = matching(f"{url.rstrip('/')}/{glob.escape(prefix)}*" if is_folder else url)
+                locals = [os.path.join(folder, f"{len(copies) + at:06}") for at in range(len(found))]
+                store.get([filesystem(name)[1] for name in found], locals)
+            copies.update(zip(locals, found, strict=True))
+        yield copies
 
 
 def upload(folder: str, lake: str, target: str) -> None:
