@@ -15,7 +15,6 @@ from footfall.config.configuration import Config
 from footfall.errors import EXIT_FINDINGS, FootfallError
 from footfall.record.data.combine import find_inputs
 from footfall.record.data.data_file import find_target
-from footfall.record.lake.remote import is_url, local_copies
 from footfall.session.combining import combine_named, shown_path
 
 __all__ = ["command"]
@@ -52,9 +51,11 @@ def command(
     config = load_config(config_file, data_file=data_file)
     find_target(config.data_file)  # first, as it fails for a directory; then look for files with names like it
     target = os.path.abspath(config.data_file)
-    urls = [path for path in paths if is_url(path) and not os.path.lexists(path)]
+    urls = [path for path in paths if "://" in path and not os.path.lexists(path)]
     if not urls:
         return _combine(find_inputs(config.data_file, paths), config, paths, append=append, keep=keep, quiet=quiet)
+    from footfall.record.lake.remote import local_copies  # few combine what is at URLs
+
     with local_copies(urls, os.path.basename(target) + ".") as copies:
         others = [path for path in paths if path not in urls]
         inputs = [*(find_inputs(config.data_file, others) if others else ()), *copies]

@@ -25,19 +25,21 @@ __all__ = ["command"]
 
 _TOKEN_VARIABLE: Final = "FOOTFALL_PUSH_TOKEN"
 _SERVICE_VARIABLE: Final = "OTEL_SERVICE_NAME"
+_CONVENTIONAL: Final = {"service_name": "service.name", "service_version": "service.version", "host": "host.name"}
 _RETRY_SECONDS: Final = 30
 _SPOOL_MB: Final = 64
 
 _EXAMPLES = """\b
 Examples:
   footfall push --url http://localhost:4040 --service shop
+  footfall push --to otlp --url http://localhost:4318 --service shop
   footfall push --url https://profiles.example.org --service shop --label region=eu --spool /var/spool/footfall web.data
 """
 
 
 @click.command("push", epilog=_EXAMPLES)
 @click.argument("file", required=False, metavar="[DATA]")
-@click.option("--to", "kind", type=click.Choice(["pyroscope"]), default="pyroscope", show_default=True)
+@click.option("--to", "kind", type=click.Choice(["pyroscope", "otlp"]), default="pyroscope", show_default=True)
 @click.option("--url", metavar="URL", required=True, help="The server, without the path of its API.")
 @click.option("--service", metavar="NAME", help=f"Name of the program. [default: ${_SERVICE_VARIABLE}]")
 @click.option("--service-version", metavar="TEXT", help="Version of the program.")
@@ -90,14 +92,15 @@ def command(
     quiet: bool,
     config_file: str | None,
 ) -> int:
-    """Send the profile of DATA, a data file, to a server that keeps profiles: Grafana Pyroscope.
+    """Send the profile of DATA, a data file, to a server that keeps profiles: Grafana Pyroscope, or one that takes
+    OpenTelemetry's protocol (OTLP).
 
     Needs `pip install 'footfall[push]'`. Exit status: 0 if all was sent, 1 if the server does not answer and all is
     kept in --spool, 2 for a wrong command line, 3 if something was not sent and not kept, or the token is not accepted.
     """
     credentials = Credentials(_read_token(token_file), user or "")
     check_url(url, credentials)
-    named = _labels(service, service_version, host, labels)
+    named = _labels(service, service_version, host, labels, has_dots=kind == "otlp")
     sender = Sender(credentials, retry_seconds)
     spool = None if spool_directory is None else Spool(spool_directory, round(spool_size * 1_000_000))
     config = load_config(config_file, quiet, data_file=file)
@@ -106,7 +109,8 @@ def command(
     profile = sum_over(with_builtin_calls(profile), leave_out)
     end_ns = os.stat(config.data_file).st_mtime_ns
     tenants = {"X-Scope-OrgID": tenant} if tenant else {}
-    found = deliver(sender, _requests(profile, url, named, end_ns, tenants), spool)
+    make = _otlp_requests if kind == "otlp" else _pyroscope_requests
+    found = deliver(sender, make(profile, url.rstrip("/"), named, end_ns, tenants), spool)
     if found.unavailable is not None:
         print_message(f"footfall: {found.unavailable.message} Kept {_profiles(found.n_kept)} in {spool_directory}.")
         return EXIT_FINDINGS
@@ -124,19 +128,29 @@ def _profiles(number: int) -> str:
     return "1 profile" if number == 1 else f"{number} profiles"
 
 
-def _requests(
+def _pyroscope_requests(
     profile: Profile, url: str, labels: dict[str, str], end_ns: int, headers: dict[str, str]
 ) -> Iterator[Request]:
     """Yield the requests. The data file was written when the recording ended, which tells when it began."""
     from footfall.report.profile.pyroscope import PYROSCOPE_PATH, render_pyroscope
 
     duration_ns = longest_thread_ns(profile)
+    headers = {"Content-Type": "application/proto", "Connect-Protocol-Version": "1", **headers}
     for body in render_pyroscope(profile, labels, end_ns - duration_ns, duration_ns):
-        yield Request(
-            url.rstrip("/") + PYROSCOPE_PATH,
-            {"Content-Type": "application/proto", "Connect-Protocol-Version": "1", **headers},
-            body,
-        )
+        yield Request(url + PYROSCOPE_PATH, headers, body)
+
+
+def _otlp_requests(
+    profile: Profile, url: str, labels: dict[str, str], end_ns: int, headers: dict[str, str]
+) -> Iterator[Request]:
+    """Yield the same for OTLP, where labels are attributes of the resource, under the names of its conventions."""
+    from footfall.report.profile.otlp import OTLP_PATH, render_otlp
+
+    duration_ns = longest_thread_ns(profile)
+    attributes = {_CONVENTIONAL.get(name, name): value for name, value in labels.items()}
+    headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip", **headers}
+    for body in render_otlp(profile, attributes, end_ns - duration_ns, duration_ns):
+        yield Request(url + OTLP_PATH, headers, body)
 
 
 def _read_token(name: str | None) -> str:
@@ -158,7 +172,9 @@ def _read_text(name: str) -> str:
         return file.read(1 << 16)
 
 
-def _labels(service: str | None, version: str | None, host: str | None, given: tuple[str, ...]) -> dict[str, str]:
+def _labels(
+    service: str | None, version: str | None, host: str | None, given: tuple[str, ...], *, has_dots: bool
+) -> dict[str, str]:
     """Return the labels by name. Raises UsageError (`no-service`, `bad-label`)."""
     service = service or os.environ.get(_SERVICE_VARIABLE)
     if not service:
@@ -169,10 +185,12 @@ def _labels(service: str | None, version: str | None, host: str | None, given: t
         found["service_version"] = version
     for label in given:
         name, equals, value = label.partition("=")
-        if not equals or not value or not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", name) or name.startswith("__"):
-            text = f"--label {label} is not NAME=VALUE, with a name of letters, digits and _."
+        is_name = re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_.]*" if has_dots else r"[a-zA-Z_][a-zA-Z0-9_]*", name)
+        if not equals or not value or not is_name or name.startswith("__"):
+            characters = "digits, _ and ." if has_dots else "digits and _"
+            text = f"--label {label} is not NAME=VALUE, with a name of letters, {characters}."
             raise UsageError("bad-label", text, "As in --label region=eu")
-        if name in found:
+        if name in found or (has_dots and name in _CONVENTIONAL.values()):
             raise UsageError("bad-label", f"The label {name} is given twice.", "Leave one of them out.")
         found[name] = value
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["message_field", "number_field", "numbers_field", "varint"]
+__all__ = ["fixed64_field", "message_field", "number_field", "numbers_field", "varint"]
 
 
 def varint(value: int) -> bytes:
@@ -25,6 +25,11 @@ def varint(value: int) -> bytes:
 def number_field(field: int, value: int) -> bytes:
     """Return a field that is a number."""
     return varint(field << 3) + varint(value)
+
+
+def fixed64_field(field: int, value: int) -> bytes:
+    """Return a field that is a number of eight bytes."""
+    return varint(field << 3 | 1) + value.to_bytes(8, "little")
 
 
 def message_field(field: int, content: bytes) -> bytes:

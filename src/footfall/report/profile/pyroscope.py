@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from footfall.analyze.profile.calltree import Profile
-from footfall.analyze.profile.split import part_of_profile, split_profile
+from footfall.report.profile.parts import render_parts
 from footfall.report.profile.pprof import PprofStyle, pprof_fields
 from footfall.report.profile.protobuf import message_field
 
@@ -34,20 +34,14 @@ def render_pyroscope(
         message_field(1, message_field(1, name.encode()) + message_field(2, value.encode()))
         for name, value in sorted({"__name__": "process_cpu", **labels}.items())
     )
-    todo = list(split_profile(profile, _MAX_SAMPLES))[::-1]
-    n_done = 0
-    while todo:
-        part = todo.pop()
+
+    def render(part: Profile, n_before: int) -> bytes:
         # no value may have "-" in its name: that is refused
-        style = PprofStyle(start_ns + n_done * _PART_NS, duration_ns, has_plain_names=True)
-        content = b"".join(pprof_fields(part, style))
-        if len(content) > max_bytes and len(part.costs) > 1:
-            keys = list(part.costs)
-            half = len(keys) // 2
-            todo += [part_of_profile(part, keys[half:]), part_of_profile(part, keys[:half])]
-            continue
+        style = PprofStyle(start_ns + n_before * _PART_NS, duration_ns, has_plain_names=True)
+        return b"".join(pprof_fields(part, style))
+
+    for content in render_parts(profile, render, _MAX_SAMPLES, max_bytes):
         packer = zlib.compressobj(6, wbits=_GZIP)
         packed = packer.compress(content) + packer.flush()
         sample = message_field(1, packed) + message_field(2, str(uuid.uuid4()).encode())
-        n_done += 1
         yield message_field(1, series + message_field(2, sample))

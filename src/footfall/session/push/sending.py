@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from footfall._version import VERSION
 from footfall.errors import FootfallError, UsageError
+from footfall.session.push.otlp_answer import rejection
 
 if TYPE_CHECKING:
     import urllib3
@@ -28,6 +29,8 @@ _READ_SECONDS: Final = 30.0
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
 _SHOWN_ANSWER: Final = 300
+_LIMITS: Final = "docs/production.md has the limits."
+_OTLP_ENDING: Final = "/profiles"
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -38,6 +41,11 @@ class Request:
     url: str
     headers: Mapping[str, str]
     body: bytes
+
+    @property
+    def is_otlp(self) -> bool:
+        """Whether the answer is one of OTLP, which may reject a part."""
+        return urlsplit(self.url).path.endswith(_OTLP_ENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +150,8 @@ class Sender:
         except urllib3.exceptions.HTTPError as error:
             raise _Failed(_described(error)) from error
         if 200 <= answer.status < 300:
+            if request.is_otlp and (said := rejection(answer.data)) is not None:
+                raise FootfallError("push-refused", f"{_server(request)}: {said}.", _LIMITS)
             return answer.data
         said = f"{answer.status} {answer.reason or ''}".rstrip() + _text_of(answer)
         if answer.status in _RETRIED:
@@ -154,9 +164,7 @@ class Sender:
                 "Put a valid one into FOOTFALL_PUSH_TOKEN, or a file for --token-file.",
             )
         where = answer.headers.get("Location", "")
-        help = (
-            f"Is this the address to push to? It leads to {where}." if where else "docs/production.md has the limits."
-        )
+        help = f"Is this the address to push to? It leads to {where}." if where else _LIMITS
         raise FootfallError("push-refused", f"{_server(request)} refuses the profile: {said}.", help)
 
 
