@@ -114,6 +114,36 @@ def test_a_name_runs_the_test_again_below_the_root_directory(tmp_path, options) 
     assert [each["test"] for each in ran] == collected[1:]
 
 
+def test_tests_are_chosen_by_a_file(tmp_path) -> None:
+    """By whole names, whatever the command's own arguments are; what is gone is not run, and keeps none from running."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "sub").mkdir()
+    for file in ("sub/test_a.py", "sub/test_b.py"):
+        (tmp_path / file).write_text("def test_a():\n    pass\n\n\ndef test_ab():\n    pass\n")
+    choice = tmp_path / "choice"
+
+    def ran(content: object, *options: str) -> list[str]:
+        choice.write_text(json.dumps(content))
+        return sorted(each["test"] for each in _outcomes(tmp_path, f"--footfall-tests={choice}", *options, below="sub"))
+
+    gone = [f"{file}::test_gone" for file in ("sub/test_b.py", "sub/test_gone.py")]
+    assert ran({"only": ["sub/test_b.py::test_a", *gone]}, "test_a.py", "-n2") == ["sub/test_b.py::test_a"]
+    assert ran({"except": ["sub/test_b.py::test_a"]}, "test_b.py") == ["sub/test_b.py::test_ab"]
+    assert ran({"only": gone[1:]}) == []
+    for wrong in ([], {"only": "all"}, {"except": [1]}):
+        choice.write_text(json.dumps(wrong))
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "footfall.pytest_plugin.outcomes",
+            f"--footfall-tests={choice}",
+        ]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, "[tests-unreadable]" in done.stderr) == (4, True), done.stderr
+
+
 def test_a_file_whose_tests_can_not_be_collected_has_its_error(tmp_path) -> None:
     """Beside the tests of the others; in a run that is an outcome of no test."""
     (tmp_path / "test_a.py").write_text("def test_a():\n    pass\n")

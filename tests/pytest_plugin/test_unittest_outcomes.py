@@ -130,7 +130,9 @@ def test_each_test_has_its_outcome_and_its_context(project: pathlib.Path, footfa
     assert nothing["failed_path"] == str(project / "my tests" / "test_shop.py")
     assert "0 != 1 : a: b [c]" in nothing["message"]
     assert found[f"{_SHOP_TEST}.test_skipped"]["message"] == "not today"
-    assert "no_such_module" in found["unittest.loader._FailedTest.test_gone"]["message"]
+    gone = found["unittest.loader._FailedTest.test_gone"]
+    assert "no_such_module" in gone["message"]
+    assert (gone["error"], gone["path"]) == (gone["message"], str(project / "my tests" / "test_gone.py"))
     of_shop = {f"{_SHOP_TEST}.test_price", f"{_SHOP_TEST}.test_nothing", "test_shop.TestAsync.test_async"}
     contexts = _contexts(project, "shop.py")
     assert contexts[2] == of_shop
@@ -144,8 +146,17 @@ def test_places_and_a_choice_of_tests(project: pathlib.Path) -> None:
         command = [sys.executable, "-m", "footfall.unittest_plugin", *arguments, "discover", "-s", "my tests"]
         return subprocess.run(command, cwd=project, capture_output=True, timeout=60, check=False).returncode
 
+    package = project / "my tests" / "part"
+    package.mkdir()
+    (package / "__init__.py").write_text("1 / 0\n")
     assert run("--footfall-places=places") == 0
-    places = _lines(project / "places")
+    lines = [json.loads(line) for line in (project / "places").read_text().splitlines()]
+    reasons = {each["path"]: each["error"].splitlines()[-1] for each in lines if "error" in each}
+    assert reasons == {
+        str(project / "my tests" / "test_gone.py"): "ModuleNotFoundError: No module named 'no_such_module'",
+        str(package): "ZeroDivisionError: division by zero",
+    }
+    places = {each.pop("test"): each for each in lines if "error" not in each}
     assert {test: (each["path"], each["line"]) for test, each in places.items()} == {
         test: (str(project / "my tests" / "test_shop.py"), line)
         for test, line in {
@@ -162,6 +173,10 @@ def test_places_and_a_choice_of_tests(project: pathlib.Path) -> None:
     chosen = ("test_price", "test_skipped")
     assert run("--footfall-outcomes=outcomes", *(f"--footfall-only={_SHOP_TEST}.{each}" for each in chosen)) == 0
     assert set(_lines(project / "outcomes")) == {f"{_SHOP_TEST}.{each}" for each in chosen}
+    (project / "choice").write_text(json.dumps({"only": [f"{_SHOP_TEST}.test_price", "test_gone.TestGone.test_it"]}))
+    assert run("--footfall-outcomes=outcomes", "--footfall-tests=choice") == 1
+    assert set(_lines(project / "outcomes")) == {f"{_SHOP_TEST}.test_price", "unittest.loader._FailedTest.test_gone"}
+    assert run("--footfall-tests=none") == 2
     left = [f"--footfall-except={each}" for each in (f"{_SHOP_TEST}.test_price", "test_shop.TestAsync.test_async")]
     assert run("--footfall-outcomes=outcomes", *left) == 1
     found = set(_lines(project / "outcomes"))
@@ -188,6 +203,17 @@ def test_tests_of_django(tmp_path: pathlib.Path, footfall: Footfall) -> None:
     assert [contexts[line] for line in (8, 9, 10)] == [set(names), {names[1]}, {names[0]}]
     subprocess.run([sys.executable, *command, "--footfall-places=places"], cwd=tmp_path, check=True, timeout=60)
     assert {test: each["line"] for test, each in _lines(tmp_path / "places").items()} == {names[0]: 7, names[1]: 10}
-    choice = ["--footfall-outcomes=outcomes", f"--footfall-only={names[0]}"]
-    subprocess.run([sys.executable, *command, *choice], cwd=tmp_path, check=True, capture_output=True, timeout=60)
-    assert [*_lines(tmp_path / "outcomes")] == [names[0]]
+    (tmp_path / "choice").write_text(json.dumps({"except": names[1:]}))
+    for choice in (f"--footfall-only={names[0]}", "--footfall-tests=choice"):
+        subprocess.run(
+            [sys.executable, *command, "--footfall-outcomes=outcomes", choice],
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+        assert [*_lines(tmp_path / "outcomes")] == [names[0]]
+    (tmp_path / "shop" / "test_gone.py").write_text("import no_such_module\n")
+    subprocess.run([sys.executable, *command, "--footfall-places=places"], cwd=tmp_path, check=True, timeout=60)
+    errors = [json.loads(line) for line in (tmp_path / "places").read_text().splitlines() if '"error"' in line]
+    assert [each["path"] for each in errors] == [str(tmp_path / "shop" / "test_gone.py")]

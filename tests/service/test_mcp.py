@@ -2,13 +2,16 @@
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
 import pytest
 
+from footfall.service import mcp
 from footfall.service.framing import MAX_MESSAGE_BYTES, BadFrame, LineReader
-from footfall.service.mcp import MCP_VERSIONS
+from footfall.service.mcp import MCP_VERSIONS, McpServer
+from footfall.service.workspace import Workspace
 from service_client import make_project
 
 pytestmark = pytest.mark.any_python
@@ -89,6 +92,34 @@ def test_tools_answer_as_the_service_does(tmp_path) -> None:
     assert "There is no tool 'nothing'" in by_id[30]["error"]["message"]
     assert by_id[31]["error"]["message"] == "`arguments` is an object: arguments have names."
     assert [each["error"]["code"] for each in answers if each["id"] is None] == [-32700, -32600, -32700]
+
+
+def test_an_answer_that_is_too_long_says_how_to_ask_for_less(tmp_path, monkeypatch) -> None:
+    """With parameters that this tool has, and with which its answer is shorter."""
+    monkeypatch.chdir(make_project(tmp_path))
+    monkeypatch.setattr(mcp, "_MAX_TEXT", 100)
+    server = McpServer(Workspace())
+
+    def ask(method: str, **params: object) -> dict:
+        return json.loads(server.answer(json.dumps(_request(1, method, **params)).encode()) or b"")["result"]
+
+    given = {"path": "shop.py", "line": 4, "test": "test_shop.py::test_price", "by": "line", "before": ".coverage"}
+    advised: set[str] = set()
+    for tool in ask("tools/list")["tools"]:
+        arguments = {name: given[name] for name in tool["inputSchema"]["required"]}
+        result = ask("tools/call", name=tool["name"], arguments=arguments)
+        if result["isError"]:  # of this small project an answer can be short
+            text = result["content"][0]["text"]
+            assert "more than 100" in text, (tool["name"], text)
+            names = set(re.findall(r"`([^`]*)`", text)) - {"footfall query"}
+            assert names <= set(tool["inputSchema"]["properties"]) - set(arguments), tool["name"]
+            advised |= names
+    assert advised == {"count", "match", "path", "test"}
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    for name, arguments, kind in (("coverage_files", {"count": 1}, "files"), ("coverage_stale", {"paths": []}, "gone")):
+        found = json.loads(ask("tools/call", name=name, arguments=arguments)["content"][0]["text"])
+        assert len(found[kind]) == (kind == "files")
 
 
 def test_lines_come_back_however_they_are_cut() -> None:

@@ -10,7 +10,7 @@ import sysconfig
 import pytest
 
 from conftest import REPOSITORY
-from service_client import make_project
+from service_client import BUSY_LINE, make_project
 
 pytestmark = [pytest.mark.any_python, pytest.mark.skipif(shutil.which("nvim") is None, reason="there is no Neovim")]
 
@@ -53,9 +53,9 @@ found.told = vim.fn.execute("messages")
 
 plugin.setup({ command = { "./installed-footfall", "serve", "--stdio" }, least_share = 0 })
 vim.cmd("edit shop.py")
-wait("marks", function() return #texts(18) > 0 end)
+wait("marks", function() return #texts(BUSY_LINE) > 0 end)
 found.signs = signs()
-found.branch, found.heat = texts(6), texts(18)
+found.branch, found.heat = texts(6), texts(BUSY_LINE)
 vim.cmd("redraw!")
 found.screen = vim.tbl_map(function(row) return vim.fn.screenstring(row, 1) end, { 1, 3, 7 })
 
@@ -121,7 +121,7 @@ found.outside = said[#said]
 vim.notify = notify
 vim.cmd("cd " .. home)
 vim.cmd("edit shop.py")
-wait("marks", function() return #texts(18) > 0 end)
+wait("marks", function() return #texts(BUSY_LINE) > 0 end)
 
 vim.api.nvim_buf_set_lines(0, 0, 0, false, { "# a line", "# another" })
 found.moved = signs()
@@ -140,7 +140,7 @@ def test_marks_follow_coverage_times_and_edits(tmp_path: pathlib.Path) -> None:
     """Signs and times at their lines, tests and gaps in the list; they move with the text, and are grey once stale."""
     make_project(tmp_path)
     (tmp_path / "installed-footfall").symlink_to(_COMMAND)
-    script = f"local function main()\n{_SCRIPT}\nend\n"
+    script = f"local BUSY_LINE = {BUSY_LINE}\nlocal function main()\n{_SCRIPT}\nend\n"
     script += 'local done, what = pcall(main)\nif not done then io.stderr:write(what) vim.cmd("cquit!") end\n'
     (tmp_path / "script.lua").write_text(script)
     command = ["nvim", "--headless", "-u", "NONE", "-i", "NONE", "-n", "--cmd", f"set rtp+={REPOSITORY}/editors/nvim"]

@@ -47,8 +47,10 @@ _PARAMETERS: Final[dict[str, Json]] = {
     "before": {"type": "string", "description": "The data file or profile of the earlier run."},
     "profile": {"type": "string", "description": "Another data file or profile, in place of the project's data."},
     "count": {**_WHOLE, "description": "The most rows, tests or files to return; 0 is all."},
-    "first": {**_WHOLE, "description": "The number of the first test to return."},
+    "first": {**_WHOLE, "description": "The number of the first test or file to return."},
+    "paths": {"type": "array", "items": {"type": "string"}, "description": "Only these source files."},
 }
+_NARROWING: Final = frozenset({"count", "match", "path", "paths", "test"})  # where a tool can do without them
 
 
 class _Tool(NamedTuple):
@@ -64,7 +66,12 @@ class _Tool(NamedTuple):
 _TOOLS: Final = {
     tool.method.replace("/", "_"): tool
     for tool in (
-        _Tool("coverage/files", "Coverage and share of time of each file of the project, and in total."),
+        _Tool(
+            "coverage/files",
+            "Coverage and share of time of each file of the project, and in total.",
+            (),
+            ("first", "count"),
+        ),
         _Tool(
             "coverage/file",
             "What ran in a source file: lines run and missing, branches not taken, outcomes that conditions never had.",
@@ -75,7 +82,9 @@ _TOOLS: Final = {
         _Tool(
             "coverage/gaps", "Functions with code that no test runs, by the time it takes.", (), ("count", "profile")
         ),
-        _Tool("coverage/stale", "The files that changed since they were measured: run their tests again."),
+        _Tool(
+            "coverage/stale", "The files that changed since they were measured: run their tests again.", (), ("paths",)
+        ),
         _Tool("coverage/difference", "What became covered, and what no longer is, since an earlier run.", ("before",)),
         _Tool(
             "tests/of_line",
@@ -169,8 +178,7 @@ class McpServer:
         except (Exception, SystemExit) as error:  # a fault of ours, or a plugin of coverage.py, must not end it
             return _result(f"footfall failed: {describe_error(error)}", is_error=True)
         if len(text) > _MAX_TEXT:
-            what = f"The answer has {len(text)} characters, more than {_MAX_TEXT}."
-            return _result(f"{what} Ask for less, with `count` or about one file.", is_error=True)
+            return _result(_too_long(tool, len(text)), is_error=True)
         return _result(text)
 
 
@@ -178,6 +186,14 @@ def _described(name: str, tool: _Tool) -> Json:
     properties = {each: _PARAMETERS[each] for each in (*tool.required, *tool.others)}
     schema: Json = {"type": "object", "properties": properties, "required": [*tool.required]}
     return {"name": name, "description": tool.text, "inputSchema": schema, "annotations": {"readOnlyHint": True}}
+
+
+def _too_long(tool: _Tool, length: int) -> str:
+    """Return what is said of an answer that would fill an agent's context: how this tool can be asked for less."""
+    narrowing = [f"`{name}`" for name in tool.others if name in _NARROWING]
+    less = f"Ask for less, with {' or '.join(narrowing)}; or let" if narrowing else "Let"
+    what = f"The answer has {length} characters, more than {_MAX_TEXT}."
+    return f"{what} {less} `footfall query` write it to a file, and read parts of that."
 
 
 def _result(text: str, *, is_error: bool = False) -> Json:

@@ -12,6 +12,7 @@ from footfall.analyze.test_costs import name_of_test
 from footfall.config.configuration import canonical_path, shown_path
 from footfall.errors import FootfallError
 from footfall.service.parameters import Parameters
+from footfall.service.unmeasured import no_file
 
 __all__ = ["WHOLE", "ProfilePart", "requested_part"]
 
@@ -24,7 +25,7 @@ class ProfilePart(NamedTuple):
     path: str | None = None
 
     def of(self, profile: Profile) -> Profile:
-        """Return this part of the profile. Raises FootfallError (`nothing-selected`)."""
+        """Return this part of the profile. Raises FootfallError (`nothing-selected`, `file-not-measured`)."""
         test, thread = self.test, self.thread
         found = profile
         if test is not None or thread is not None:
@@ -33,8 +34,10 @@ class ProfilePart(NamedTuple):
                 found, lambda number, label: thread in (None, number) and is_of_test.get(label, test is None)
             )
         if self.path is not None:
-            names = {frame.function.path for frame in found.frames}
+            names = {frame.function.path for frame in profile.frames}
             here = [re.escape(name) for name in names if canonical_path(name) == self.path]
+            if not here and (error := no_file(self.path)):
+                raise error  # a profile of another machine may have files that are not here
             found = select(found, Selection(focus=re.compile(rf" \((?:{'|'.join(here)})\)\Z" if here else r"(?!)")))
         if found is not profile and not found.costs:
             raise FootfallError(

@@ -12,27 +12,33 @@ from footfall.load.gather import path_mapper
 from footfall.record.data.coverage_tables import read_paths
 from footfall.record.data.qualifications import Message
 
-__all__ = ["measured_elsewhere", "not_measured"]
+__all__ = ["measured_elsewhere", "no_file", "not_measured"]
 
 _NEXT_ELSEWHERE: Final = "Run the tests again here, or name both places in `[paths]` of the configuration."
 
 
 def not_measured(config: Config, path: str) -> FootfallError:
     """Return the error for a file that the data file has no coverage of, with its next step. Raises as `read_paths`."""
+    if error := no_file(path):
+        return error
     here = os.path.abspath(os.curdir)
-    if os.path.isdir(path):
-        what, help = f"{shown_path(path)} is a directory.", "Ask about a file."
-    elif not os.path.exists(path):
-        what = f"There is no file {shown_path(path)}."
-        help = f"Name it as it is from {here}, or by its whole path."
-    else:
-        what = f"{config.data_file} has no coverage of {shown_path(path)}."
-        help = "No code of it ran, and it is not in what `source` names; or it is left out by the settings."
-        path_here = path_mapper(config)
-        measured = {canonical_path(path_here(name)) for name in read_paths(config.data_file)}
-        if place := _place_measured(path, measured, canonical_path(here)):
-            what, help = f"{what} It was measured as {place}.", _NEXT_ELSEWHERE
+    what = f"{config.data_file} has no coverage of {shown_path(path)}."
+    help = "No code of it ran, and it is not in what `source` names; or it is left out by the settings."
+    path_here = path_mapper(config)
+    measured = {canonical_path(path_here(name)) for name in read_paths(config.data_file)}
+    if place := _place_measured(path, measured, canonical_path(here)):
+        what, help = f"{what} It was measured as {place}.", _NEXT_ELSEWHERE
     return FootfallError("file-not-measured", what, help)
+
+
+def no_file(path: str) -> FootfallError | None:
+    """Return the error for a path at which there is no file, with its next step; None if there is one."""
+    if os.path.isdir(path):
+        return FootfallError("file-not-measured", f"{shown_path(path)} is a directory.", "Ask about a file.")
+    if not os.path.exists(path):
+        help = f"Name it as it is from {os.path.abspath(os.curdir)}, or by its whole path."
+        return FootfallError("file-not-measured", f"There is no file {shown_path(path)}.", help)
+    return None
 
 
 def measured_elsewhere(measured: Collection[str], root: str) -> Iterator[Message]:

@@ -7,7 +7,7 @@ import sys
 import unittest
 from typing import Any
 
-from footfall.unittest_plugin.outcomes import add_options, chosen, result_class, write_places
+from footfall.unittest_plugin.outcomes import add_options, choice_from, chosen, result_class, write_places
 
 __all__: list[str] = []
 
@@ -27,7 +27,9 @@ class _Runner(unittest.TextTestRunner):
         if self.given.footfall_places is not None:
             write_places(test, self.given.footfall_places)
             raise SystemExit(0)  # unittest would say that no test ran
-        return super().run(chosen(test, self.given.footfall_only, self.given.footfall_except))
+        given = self.given
+        choice = choice_from(given.footfall_tests, given.footfall_only, given.footfall_except)
+        return super().run(chosen(test, choice))
 
 
 def _main() -> None:

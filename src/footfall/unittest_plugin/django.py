@@ -13,7 +13,8 @@ from typing import Any
 from django.conf import settings  # type: ignore[import-not-found, import-untyped, unused-ignore]
 from django.test.utils import get_runner  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
-from footfall.unittest_plugin.outcomes import add_options, chosen, result_class, write_places
+from footfall.tests_file import Choice
+from footfall.unittest_plugin.outcomes import add_options, choice_from, chosen, result_class, write_places
 
 __all__ = ["Runner"]
 
@@ -28,6 +29,7 @@ class Runner(_OwnRunner):  # type: ignore[misc]
         *,
         footfall_outcomes: str | None = None,
         footfall_places: str | None = None,
+        footfall_tests: str | None = None,
         footfall_only: Collection[str] = (),
         footfall_except: Collection[str] = (),
         **options: Any,
@@ -35,8 +37,8 @@ class Runner(_OwnRunner):  # type: ignore[misc]
         super().__init__(**options)
         self._outcomes = footfall_outcomes
         self._places = footfall_places
-        self._chosen = footfall_only, footfall_except
-        if footfall_only or footfall_except or footfall_places is not None:
+        self._choice = choice_from(footfall_tests, footfall_only, footfall_except)
+        if self._choice != Choice() or footfall_places is not None:
             self.parallel = 1  # else the suite is one of processes
 
     @classmethod
@@ -51,7 +53,7 @@ class Runner(_OwnRunner):  # type: ignore[misc]
 
     def build_suite(self, *labels: Any, **options: Any) -> unittest.TestSuite:
         """Return the tests."""
-        return chosen(super().build_suite(*labels, **options), *self._chosen)
+        return chosen(super().build_suite(*labels, **options), self._choice)
 
     def run_tests(self, test_labels: Any, **options: Any) -> int:
         """Run the tests, and return how many failed."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
 import traceback
 import unittest
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from types import CodeType, TracebackType
 from typing import Any
 
+from footfall.errors import UsageError
 from footfall.observe import contexts
+from footfall.tests_file import Choice, Lines, read_choice
 
-__all__ = ["add_options", "chosen", "result_class", "write_places"]
+__all__ = ["add_options", "choice_from", "chosen", "result_class", "write_places"]
 
 __unittest = True  # unittest leaves frames of this module out of tracebacks
 
@@ -33,25 +34,45 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--footfall-outcomes", metavar="FILE", help="Append each test and its outcome, as lines of JSON."
     )
     parser.add_argument("--footfall-places", metavar="FILE", help="Run nothing, and append where each test is.")
+    parser.add_argument(
+        "--footfall-tests", metavar="FILE", help="Run the tests that FILE names, or all but those: JSON."
+    )
     parser.add_argument("--footfall-only", metavar="TEST", action="append", default=[], help="Run only this test.")
     parser.add_argument("--footfall-except", metavar="TEST", action="append", default=[], help="Do not run this test.")
 
 
-def chosen(suite: unittest.TestSuite, only: Collection[str], left_out: Collection[str]) -> unittest.TestSuite:
-    """Return a suite with the tests of these names alone, if there are any, and without those that are left out."""
-    if not only and not left_out:
+def choice_from(file: str | None, only: Iterable[str], left_out: Iterable[str]) -> Choice:
+    """Return the tests that the options choose. Raises SystemExit if the file can't be read."""
+    try:
+        choice = Choice() if file is None else read_choice(file)
+    except UsageError as error:
+        sys.stderr.write(f"footfall: {error}\n")
+        raise SystemExit(error.exit_code) from error
+    return Choice(choice.only.union(only), choice.left_out.union(left_out))
+
+
+def chosen(suite: unittest.TestSuite, choice: Choice) -> unittest.TestSuite:
+    """Return a suite with the tests that are chosen; also what says why a module has none, if tests of it are."""
+    if choice == Choice():
         return suite
-    wanted, unwanted = set(only), set(left_out)
-    tests = (test for test in _tests(suite) if not wanted or test.id() in wanted)
-    return unittest.TestSuite(test for test in tests if test.id() not in unwanted)
+
+    def is_wanted(test: unittest.TestCase) -> bool:
+        if not isinstance(test, _FAILED):
+            return choice.has(test.id())
+        return not choice.only or any(name.startswith(f"{_module_of(test)}.") for name in choice.only)
+
+    return unittest.TestSuite(test for test in _tests(suite) if is_wanted(test))
 
 
 def write_places(suite: unittest.TestSuite, path: str) -> None:
-    """Write where each test is. Those of modules that can't be imported are not known."""
-    lines = _Lines(path)
+    """Write where each test is, and why those of a module that can't be imported are not known."""
+    lines = Lines(path)
     for test in _tests(suite):
+        if isinstance(test, _FAILED):
+            lines.write({"error": _why(test), "path": _path_of(test)})
+            continue
         module = sys.modules.get(type(test).__module__)
-        if module is unittest.loader:
+        if module is unittest.loader:  # stands for a module that skips itself
             continue
         code = _code_of(test)
         file, line = (
@@ -59,6 +80,33 @@ def write_places(suite: unittest.TestSuite, path: str) -> None:
         )
         if file:
             lines.write({"test": test.id(), "path": os.path.abspath(file), "line": line})
+    lines.close()
+
+
+_FAILED: tuple[type[unittest.TestCase], ...] = (unittest.loader._FailedTest,)  # type: ignore[attr-defined]
+"""What the loader makes of a module that it can't import. It raises the reason."""
+
+
+def _module_of(failed: unittest.TestCase) -> str:
+    return str(getattr(failed, "_testMethodName", ""))
+
+
+def _why(failed: unittest.TestCase) -> str:
+    try:
+        failed.debug()
+    except Exception as error:  # what the loader kept
+        return _shortened(str(error))
+    return ""
+
+
+def _path_of(failed: unittest.TestCase) -> str:
+    """Return the file of a module, or the directory of a package, without importing; else the current directory."""
+    for place in sys.path:
+        path = os.path.join(os.path.abspath(place), *_module_of(failed).split("."))
+        for each in (path + ".py", path):
+            if os.path.exists(each):
+                return each
+    return os.getcwd()
 
 
 def _tests(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
@@ -78,25 +126,15 @@ def _code_of(test: unittest.TestCase) -> CodeType | None:
     return code if isinstance(code, CodeType) else None
 
 
-class _Lines:
-    """A file that grows by a line of JSON at once."""
-
-    def __init__(self, path: str) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-
-    def write(self, entry: dict[str, Any]) -> None:
-        os.write(self._fd, json.dumps(entry).encode() + b"\n")
-
-
 def result_class(base: type[unittest.TestResult], path: str | None) -> type[unittest.TestResult]:
     """Return a subclass of a result that puts each test into its context, and appends its outcome to a file, if any."""
-    return type("Outcomes", (_Outcomes, base), {"lines": None if path is None else _Lines(path)})
+    return type("Outcomes", (_Outcomes, base), {"lines": None if path is None else Lines(path)})
 
 
 class _Outcomes(unittest.TestResult):
     """Follows the tests as they are run. What unittest calls has unittest's names."""
 
-    lines: _Lines | None = None
+    lines: Lines | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -148,20 +186,25 @@ class _Outcomes(unittest.TestResult):
             self._found.update(failure)
 
     def _tell(self, test: unittest.TestCase, found: dict[str, Any]) -> None:
-        if self.lines is not None:
-            self.lines.write({"test": test.id(), **found})
+        if self.lines is None:
+            return
+        if isinstance(test, _FAILED):
+            found.update(error=found["message"], path=_path_of(test))
+        self.lines.write({"test": test.id(), **found})
 
 
 def _failure(err: _ExcInfo) -> dict[str, Any]:
     """Return an exception as the outcome of a test, with its place: the innermost that is not unittest's own."""
     kind, error, at = err
     message = "".join(traceback.format_exception_only(kind, error))
-    if len(message) > _LONGEST_MESSAGE:
-        message = f"{message[:_LONGEST_MESSAGE]}..."
-    found: dict[str, Any] = {"outcome": "failed", "message": message}
+    found: dict[str, Any] = {"outcome": "failed", "message": _shortened(message)}
     while isinstance(at, TracebackType):
         code = at.tb_frame.f_code
         if "__unittest" not in at.tb_frame.f_globals and os.path.isabs(code.co_filename):
             found.update(failed_path=code.co_filename, failed_line=at.tb_lineno)
         at = at.tb_next
     return found
+
+
+def _shortened(message: str) -> str:
+    return message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}..."

@@ -16,7 +16,7 @@ PACKAGE = REPOSITORY / "src" / "footfall"
 ORDER = [
     "_version", "_core", "_decode", "own_builtins", "formats", "model", "tier", "printable", "errors", "patterns", "python_tables", "pythons", "settings",
     "files", "config", "probes",
-    "observe", "attach", "record", "analyze", "load", "report", "session", "live", "service", "cli", "api", "hypothesis", "compat", "pytest_plugin", "unittest_plugin",
+    "observe", "attach", "record", "analyze", "load", "report", "session", "live", "service", "cli", "api", "hypothesis", "compat", "tests_file", "pytest_plugin", "unittest_plugin",
 ]  # fmt: skip
 
 # These run inside the measured program: they import each other, the C core, and what every interpreter has loaded.

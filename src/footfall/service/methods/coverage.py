@@ -150,8 +150,9 @@ def _tests(config: Config, file: ReportedFile, contexts: Sequence[str]) -> Json:
 
 
 def coverage_of_files(workspace: Workspace, parameters: Parameters) -> Json:
-    """`coverage/files`: the numbers of each file, and of all."""
+    """`coverage/files`: the numbers of each file, `count` of them from number `first` on, and of all."""
     config = workspace.config()
+    first, count = parameters.number("first", 0), parameters.number("count", 0)
     contexts = config.report_contexts
     stored = workspace.stored(config, contexts)
     coverage = gather(config, config.data_file, contexts=contexts, stored=stored)
@@ -174,8 +175,9 @@ def coverage_of_files(workspace: Workspace, parameters: Parameters) -> Json:
                 "summary": summary_report(file.result.numbers, config.precision, coverage.has_arcs),
                 "own_share": shares.get(canonical_path(file.result.path), 0.0),
             }
-            for file in coverage.files
+            for file in coverage.files[first : first + count if count else None]
         ],
+        "n_files": len(coverage.files),
         "totals": summary_report(coverage.total, config.precision, coverage.has_arcs),
         "unreadable": [
             {"name": each.name, "slug": each.slug, "text": each.reason}
