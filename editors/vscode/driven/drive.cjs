@@ -5,6 +5,8 @@ const { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSy
 const { join } = require("node:path");
 
 const { Editor } = require("./editor.cjs");
+const { plainProject } = require("./plain.cjs");
+const { stepsIn } = require("./steps.cjs");
 
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
@@ -31,16 +33,7 @@ function processesIn(directory, word) {
 
 async function main([home, work]) {
   const editor = await Editor.start(home, work, join(work, "sample"));
-  const step = async (what, run) => {
-    const started = Date.now();
-    try {
-      await run();
-    } catch (error) {
-      await editor.shot("failed");
-      throw new Error(`${what}: ${error.message}`);
-    }
-    console.log(`ok ${what} (${Date.now() - started} ms)`);
-  };
+  const step = stepsIn(editor);
   const { page } = editor;
   let panel;
   const chooser = (name) => panel.locator("label", { has: panel.getByText(name, { exact: true }) }).locator("select");
@@ -83,6 +76,15 @@ async function main([home, work]) {
       await editor.shot("conditions");
       await page.keyboard.press("Escape");
     });
+    await step("the tests that run a line are listed, and one that is chosen opens", async () => {
+      await page.locator(".view-line").filter({ hasText: "if total > 1000" }).click();
+      await editor.command("footfall: Show the Tests That Run This Line");
+      await page.getByText("Tests that run shop.py:10 (2)").waitFor();
+      await editor.pick("test_shop.py::test_price");
+      await page.locator('.tab.active[data-resource-name="test_shop.py"]').waitFor();
+      await page.getByText(/^Ln 6, Col 1$/).waitFor();
+      await editor.shot("who-tests");
+    });
     await step("the editor's coverage is that of one test", async () => {
       await editor.command("Test: Filter Coverage by Test");
       await editor.pick("test_price");
@@ -98,11 +100,17 @@ async function main([home, work]) {
       await page.keyboard.type("# new\n");
       const of = (marks) => Object.values(marks)[0]?.slice(0, 3);
       await editor.until("marks that moved", async () => String(of(await editor.marks())) === "4,7,8");
+      const moved = /line 11 didn't jump to line 12 because the condition on line 11 was never true/;
+      const said = async () => (await editor.hoverAt("if total > 1000", "was never true")).innerText();
+      assert.match(await said(), moved);
+      await page.keyboard.press("Escape");
       await page.keyboard.press("Control+S");
       await editor.until("grey marks", async () => {
         const marks = await editor.marks();
         return Object.keys(marks).length === 1 && String(of(marks)) === "4,7,8";
       });
+      await page.mouse.move(0, 0);
+      assert.match(await said(), moved);
       await editor.shot("stale");
       await editor.until("the text as it was", async () => {
         await page.keyboard.press("Control+Z"); // once for each word that was typed
@@ -214,7 +222,12 @@ async function main([home, work]) {
     await step("a file is profiled in the terminal, and marks follow", async () => {
       await editor.open("main.py");
       assert.deepEqual(await editor.marks("main.py"), {}); // no test runs it
+      await page.keyboard.press("Control+End");
+      await page.keyboard.type("# not saved");
       await editor.command("footfall: Profile This File in the Terminal");
+      await editor.until("the file", () =>
+        readFileSync(join(work, "sample", "main.py"), "utf8").endsWith("# not saved"),
+      );
       const marks = await editor.until("marks of the file", async () => {
         const found = await editor.marks("main.py");
         return Object.keys(found).length > 0 && found;
@@ -297,6 +310,7 @@ async function main([home, work]) {
   } finally {
     await editor.stop();
   }
+  await plainProject(home, work);
 }
 
 main(process.argv.slice(2)).catch((error) => {

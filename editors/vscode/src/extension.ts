@@ -71,6 +71,12 @@ export function activate(context: vscode.ExtensionContext): void {
     if (document.isDirty) throw new Error("Save the file first.");
     return { path, line: selection.active.line + 1 };
   };
+  /** Save what is being edited, as the editor does before it runs something. */
+  const saveAll = async () => {
+    const document = vscode.window.activeTextEditor?.document;
+    const isSaved = !document?.isUntitled || (await document.save());
+    if (!isSaved || !(await vscode.workspace.saveAll(false))) throw new Error("Save the file first.");
+  };
   const waiting = new Map<vscode.TextDocument, NodeJS.Timeout>();
   const refreshSoon = (document: vscode.TextDocument) => {
     clearTimeout(waiting.get(document));
@@ -93,12 +99,19 @@ export function activate(context: vscode.ExtensionContext): void {
     decorations,
     vscode.window.registerTreeDataProvider("footfall.gaps", gaps),
     tests,
-    vscode.languages.registerHoverProvider({ language: "python", scheme: "file" }, new LineHover(projectOf)),
+    vscode.languages.registerHoverProvider(
+      { language: "python", scheme: "file" },
+      new LineHover(projectOf, decorations),
+    ),
     vscode.window.onDidChangeVisibleTextEditors(() => decorations.refreshAll()),
     vscode.workspace.onDidSaveTextDocument((document) => refreshSoon(document)),
     // a text that is read again because its file has changed is not saved by anyone
     vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
+      decorations.note(document, contentChanges);
       if (!document.isDirty && contentChanges.length > 0) refreshSoon(document);
+    }),
+    vscode.workspace.onDidChangeConfiguration((change) => {
+      if (change.affectsConfiguration("footfall.python")) projects.forEach((project) => project.changeInterpreter());
     }),
     vscode.workspace.onDidChangeWorkspaceFolders((change) => {
       change.removed.forEach(remove);
@@ -122,9 +135,18 @@ export function activate(context: vscode.ExtensionContext): void {
     command("footfall.flameOfFile", () => openFlame(current(), { path: currentPath() })),
     command("footfall.compare", () => compareRuns(current())),
     command("footfall.attach", () => attachToProcess(current())),
-    command("footfall.profileCommand", () => profileCommand(current())),
-    command("footfall.profileFile", () => profileFile(current(), currentPath())),
+    command("footfall.profileCommand", async () => {
+      await saveAll();
+      await profileCommand(current());
+    }),
+    command("footfall.profileFile", async () => {
+      currentPath();
+      await saveAll();
+      await profileFile(current(), currentPath());
+    }),
     command("footfall.profileTest", async () => {
+      currentPath();
+      await saveAll();
       const [project, { path, line }] = [current(), currentPlace()];
       const { dataFile, title, test } = await tests.runAt(project, path, line);
       await openFlame(
@@ -143,11 +165,16 @@ export function activate(context: vscode.ExtensionContext): void {
       await tests.runNamed(project, found.tests);
     }),
     command("footfall.whoTests", async () => {
-      const place = currentPlace();
-      const found = await current().ask("tests/of_line", place);
-      const title = `Tests that run ${found.name}:${place.line}`;
-      if (found.tests.length > 0) await vscode.window.showQuickPick(found.tests, { title });
-      else await vscode.window.showInformationMessage(whyNone(found));
+      const [project, place] = [current(), currentPlace()];
+      const found = await project.ask("tests/of_line", { ...place, count: 0 });
+      if (found.tests.length === 0) {
+        await vscode.window.showInformationMessage(whyNone(found));
+        return;
+      }
+      const title = `Tests that run ${found.name}:${place.line} (${found.tests.length})`;
+      const placeHolder = "Choose one to go to it";
+      const chosen = await vscode.window.showQuickPick(found.tests, { title, placeHolder });
+      if (chosen !== undefined) await tests.open(project, chosen);
     }),
     { dispose: () => waiting.forEach((timer) => clearTimeout(timer)) },
     { dispose: () => projects.forEach((project) => project.dispose()) },

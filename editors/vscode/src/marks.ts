@@ -20,13 +20,47 @@ export interface Heat {
 }
 
 /** Return a function from measured lines to lines now; undefined for those that changed. */
-export function mover(state: SourceState): (line: number) => number | undefined {
+export function mover(state: SourceState): Move {
   if (state.is_stale !== true) return (line) => line;
   const blocks = state.unchanged ?? [];
   return (line) => {
     const block = blocks.find(([first, , count]) => line >= first && line < first + count);
     return block && line - block[0] + block[1];
   };
+}
+
+/** Where a line is now; undefined if it changed. */
+export type Move = (line: number) => number | undefined;
+
+/** An edit as the editor has it: lines count from 0, and the positions are of the text before it. */
+export interface Edit {
+  range: { start: { line: number; character: number }; end: { line: number; character: number } };
+  text: string;
+}
+
+/** Return where the lines of a text are after edits, each of which is of the text that the ones before it left. */
+export function moverOf(edits: readonly Edit[]): Move {
+  return (line) => edits.reduce<number | undefined>((at, edit) => at && movedBy(edit, at - 1), line);
+}
+
+/** Return the number of a line, which is given from 0, after one edit. */
+function movedBy({ range: { start, end }, text }: Edit, line: number): number | undefined {
+  if (line < start.line) return line + 1;
+  // what is left of the edit's last line is all of it if whole lines were put before it or taken away
+  const isWhole = end.character === 0 && (text.endsWith("\n") || (text === "" && start.character === 0));
+  if (line < end.line || (line === end.line && !isWhole)) return undefined;
+  return line + text.split("\n").length - (end.line - start.line);
+}
+
+/** Return a text about lines with their numbers now; if one of them changed, it says that the numbers are of the older text. */
+function retold(text: string, now: Move): string {
+  let isOlder = false;
+  const moved = text.replace(/\bline (\d+)/g, (_all, line: string) => {
+    const at = now(Number(line));
+    isOlder ||= at === undefined;
+    return `line ${at}`;
+  });
+  return isOlder ? `As measured: ${text}` : moved;
 }
 
 /** The text that is seen, for columns in it. */
@@ -36,9 +70,13 @@ export interface Seen {
   tabSize: number;
 }
 
-/** Return the marks of a file, with the later lines of statements, in no particular order. */
-export function marksOf(file: FileCoverage, seen?: Seen): Mark[] {
-  const now = mover(file);
+/** Return the marks of a file, with the later lines of statements, in no particular order; `edited` is what happened since. */
+export function marksOf(file: FileCoverage, seen?: Seen, edited: Move = (line) => line): Mark[] {
+  const moved = mover(file);
+  const now = (line: number) => {
+    const at = moved(line);
+    return at && edited(at);
+  };
   const { coverage } = file;
   const states = new Map<number, LineState>();
   for (const line of coverage.executed_lines) states.set(line, "run");
@@ -50,7 +88,8 @@ export function marksOf(file: FileCoverage, seen?: Seen): Mark[] {
     for (const way of ways) {
       if (way.taken) continue;
       states.set(Number(line), "partial");
-      say(Number(line), way.text || (way.to > 0 ? `never went to line ${way.to}` : "never left here"));
+      const text = way.text || (way.to > 0 ? `never went to line ${way.to}` : "never left here");
+      say(Number(line), retold(text, now));
     }
   }
   for (const each of file.conditions?.missing ?? []) {
@@ -70,7 +109,7 @@ export function marksOf(file: FileCoverage, seen?: Seen): Mark[] {
 }
 
 /** Where a condition is in its line, which may have the same text twice: as the editor shows the place of the cursor. */
-function columnsOf(condition: Condition, seen: Seen | undefined, now: (line: number) => number | undefined): string {
+function columnsOf(condition: Condition, seen: Seen | undefined, now: Move): string {
   const { line, column, end_line: endLine, end_column: endColumn } = condition;
   const at = now(line);
   const text = at === undefined ? undefined : seen?.text(at);

@@ -22,6 +22,8 @@ export interface TestOutcome {
   message: string;
   failed_path?: string;
   failed_line?: number;
+  /** Why the tests of the file or directory `path` are not known: it stands for all of them. */
+  error?: string;
 }
 
 /** Takes the file as it grows. */

@@ -30,8 +30,8 @@ interface Tree {
   getTreeItem(row: unknown): { label: string; description: string };
 }
 
-async function until(isThere: () => boolean): Promise<void> {
-  for (const start = Date.now(); !isThere(); await new Promise((resolve) => setTimeout(resolve, 20))) {
+async function until(isThere: () => boolean | Promise<boolean>): Promise<void> {
+  for (const start = Date.now(); !(await isThere()); await new Promise((resolve) => setTimeout(resolve, 20))) {
     assert.ok(Date.now() - start < 60_000, "it does not come");
   }
 }
@@ -83,8 +83,15 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
   assert.equal(tree.getTreeItem(row).label, "double");
   assert.match(tree.getTreeItem(row).description, /^main.py:1/);
 
+  fake.seen.pick = "test_main.py::test_double";
   await fake.seen.commands.get("footfall.whoTests")?.();
   assert.deepEqual(fake.seen.picked, ["test_main.py::test_double"]);
+  assert.deepEqual(fake.seen.opened.splice(0), [{ path: join(root, "test_main.py"), line: 4 }]);
+  fake.seen.pick = undefined;
+
+  // what was not saved is, before a file is run
+  await fake.seen.commands.get("footfall.profileFile")?.();
+  assert.deepEqual([fake.seen.saves, fake.seen.typed.splice(0)], [1, [`${python} -m footfall run ${main}`]]);
 
   await fake.seen.commands.get("footfall.flame")?.();
   const { webview } = fake.seen.panel as { webview: { html: string; messages: fake.EventEmitter } };
@@ -96,8 +103,20 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
   assert.deepEqual(fake.seen.errors.splice(0), ["footfall: There is no /no/such/file.py"]);
   assert.deepEqual(fake.seen.opened, [{ path: main, line: 4 }]);
 
-  const hover = await fake.seen.hovers?.provideHover(editor.document, new fake.Position(3, 0));
-  assert.match(hover?.contents.value ?? "", /^Run by 1 test .*Run only these tests.*test_main.py::test_double/s);
+  const hoverAt = async (line: number) => {
+    const hover = await fake.seen.hovers?.provideHover(editor.document, new fake.Position(line - 1, 0));
+    return hover?.contents.map(({ value }) => value).join("; ") ?? "";
+  };
+  assert.match(await hoverAt(4), /^Run by 1 test .*Run only these tests.*test_main.py::test_double/s);
+  assert.match(await hoverAt(2), /^line 2 didn't jump to line 3 because .*; Run by 1 test/);
+  // while it is edited, what is said follows the text
+  const [document, changed] = [editor.document, { contentChanges: [{ range: new fake.Range(0, 0), text: "# new\n" }] }];
+  document.isDirty = true;
+  fake.seen.changes.fire({ document, ...changed } as never);
+  assert.match(await hoverAt(3), /^line 3 didn't jump to line 4 because [^;]*$/);
+  document.isDirty = false;
+  fake.seen.changes.fire({ document, contentChanges: [{ range: new fake.Range(0, 0, 1, 0), text: "" }] } as never);
+  await until(async () => /^line 2 didn't jump to line 3 .*Run by 1/.test(await hoverAt(2)));
 
   const profile = fake.seen.runProfile as { run: (...args: unknown[]) => Promise<void> } & TestRunProfile;
   const token = { isCancellationRequested: false, onCancellationRequested: () => {} } as unknown as CancellationToken;
@@ -195,8 +214,8 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
   const [, [, skipped]] = [...ofFile.children];
   await profile.run({ include: [skipped, ofFolder, ...[...ofFolder.children].map(([, item]) => item)] }, token);
   assert.deepEqual(fake.seen.outcomes, [
-    ["test_skipped", "skipped"],
     ["test_wrong[b: c]", "failed at line 6"],
+    ["test_skipped", "skipped"],
   ]);
   const imported = fake.seen.coverage.find((file) => file.uri.fsPath === main);
   assert.deepEqual({ ...imported?.statementCoverage }, { covered: 1, total: 4 });
@@ -215,6 +234,17 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
   const tested = fake.seen.coverage.find((file) => file.uri.fsPath === main);
   assert.deepEqual({ ...tested?.statementCoverage }, { covered: 3, total: 4 });
   assert.equal(statSync(join(root, ".coverage")).mtimeMs, data);
+  // in a module that can't be imported they stay, with the error, and are not run
+  writeFileSync(join(root, "test_unit.py"), `${unit}1 / 0\n`);
+  await controller?.resolveHandler?.(all);
+  assert.deepEqual([...all.children].map(([, item]) => placesOf(item)).length, 1);
+  assert.match(units[0].error ?? "", /ZeroDivisionError/);
+  fake.seen.outcomes.length = 0;
+  await profile.run({ include: units }, token);
+  assert.deepEqual(
+    fake.seen.outcomes.map(([label, outcome]) => [label, /ZeroDivisionError/.test(outcome)]),
+    [["test_double", true]],
+  );
 
   // the file changes and comes back without the editor, which reads it again: no save tells of that
   const isGrey = () =>
@@ -284,8 +314,32 @@ test(
     await profile.run({ include: [first] }, {});
     assert.deepEqual(fake.seen.outcomes, [["test_a", "passed"]]);
 
+    // more than fit in a command run all the same, and no others; one that is gone says so
+    const many = "import pytest\n@pytest.mark.parametrize('n', range(1100))\ndef test_many(n):\n    pass\n";
+    writeFileSync(join(folder, "test_many.py"), many);
+    await controller?.resolveHandler?.(all);
+    const chosen = [...directory.children].flatMap(([, each]) => [...each.children].map(([, item]) => item));
+    writeFileSync(file, "def test_b():\n    pass\n");
+    fake.seen.outcomes.length = 0;
+    await profile.run({ include: chosen.slice(0, -1) }, {}); // test_a, test_b, and all but the last
+    const told = new Map(fake.seen.outcomes);
+    assert.deepEqual([told.size, told.get("test_b"), told.has("test_many[1099]")], [1101, "passed", false]);
+    assert.match(told.get("test_a") ?? "", /not among the tests that were found/);
+    assert.ok(!existsSync(join(folder, ".coverage")));
+    rmSync(join(folder, "test_many.py"));
+    // the command's options count where tests are looked for
+    fake.seen.settings.testCommand = [...testCommand, "-k", "test_b"];
+    writeFileSync(file, "def test_a():\n    pass\n\n\ndef test_b():\n    pass\n");
+    await controller?.resolveHandler?.(all);
+    assert.deepEqual(
+      [...ofFile.children].map(([, item]) => item.label),
+      ["test_b"],
+    );
+    fake.seen.settings.testCommand = testCommand;
+    await controller?.resolveHandler?.(all);
+
     // a file with a syntax error keeps its tests, with the error, until it is mended
-    const labels = () => [...ofFile.children].map(([, item]) => item.label);
+    const labels = () => [...ofFile.children].map(([, item]) => item.label).sort();
     writeFileSync(file, "def test_a(:\n");
     await controller?.resolveHandler?.(all);
     assert.deepEqual(labels(), ["test_a", "test_b"]);
@@ -398,4 +452,12 @@ test("an interpreter without footfall is named, with what to do", async (t) => {
   const project = new Project(folder as never, fake.window.createOutputChannel() as never);
   assert.match((await project.whyMissing()) ?? "", /^footfall is not installed for/); // instead of a run of its tests
   await assert.rejects(project.ask("coverage/files", {}), /not installed for .*python\. Run: .*python -m pip install/);
+  if (python === undefined) return;
+  // another is named in the settings
+  let changes = 0;
+  project.onDataChanged(() => changes++);
+  fake.seen.settings = { python };
+  project.changeInterpreter();
+  assert.deepEqual([changes, await project.whyMissing()], [1, undefined]);
+  project.dispose();
 });

@@ -15,8 +15,10 @@ export class Position {
 
 export class Range {
   readonly start: Position;
-  constructor(line: number, character: number) {
+  readonly end: Position;
+  constructor(line: number, character: number, endLine = line, endCharacter = character) {
     this.start = new Position(line, character);
+    this.end = new Position(endLine, endCharacter);
   }
 }
 
@@ -120,7 +122,7 @@ export class MarkdownString {
 }
 
 export class Hover {
-  constructor(readonly contents: MarkdownString) {}
+  constructor(readonly contents: MarkdownString[]) {}
 }
 
 interface HoverProvider {
@@ -183,6 +185,12 @@ export const seen = {
   /** Where dialogs that open a file begin. */
   dialogs: [] as (string | undefined)[],
   picked: [] as string[],
+  /** What the user picks. */
+  pick: undefined as string | undefined,
+  /** How often all texts were saved. */
+  saves: 0,
+  /** What was typed into terminals. */
+  typed: [] as string[],
   opened: [] as { path: string; line: number }[],
   tree: undefined as unknown,
   panel: undefined as unknown,
@@ -203,12 +211,14 @@ export const workspace = {
   },
   getWorkspaceFolder: () => seen.folder,
   getConfiguration: () => ({ get: (name: string, otherwise: unknown) => seen.settings[name] ?? otherwise }),
+  saveAll: () => Promise.resolve(++seen.saves > 0),
   findFiles: () => Promise.resolve([]),
   onDidSaveTextDocument: () => disposable,
   onDidChangeTextDocument: (listener: Listener) => {
     seen.changes.event(listener);
     return disposable;
   },
+  onDidChangeConfiguration: () => disposable,
   onDidChangeWorkspaceFolders: () => disposable,
 };
 
@@ -251,7 +261,11 @@ export const window = {
   },
   showErrorMessage: (text: string) => seen.errors.push(text),
   showInformationMessage: noop,
-  showQuickPick: (items: string[]) => seen.picked.push(...items),
+  showQuickPick: (items: string[]) => {
+    seen.picked.push(...items);
+    return Promise.resolve(seen.pick);
+  },
+  createTerminal: () => ({ show: noop, sendText: (text: string) => seen.typed.push(text) }),
 };
 
 export const commands = {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { heatOf, marksOf, mover } from "../src/marks";
+import { heatOf, marksOf, mover, moverOf, type Edit } from "../src/marks";
 import type { FileCoverage } from "../src/service/answers";
 
 const FILE: FileCoverage = {
@@ -39,6 +39,41 @@ test("a line has its state, where its branch did not go, and its conditions", ()
     "total (columns 5 to 9) was never true",
   ]);
   assert.deepEqual(marks.find((mark) => mark.line === 7)?.hover, []);
+});
+
+test("what is said of lines has their numbers now, or says that these are older", () => {
+  const text = "line 6 didn't jump to line 7 because the condition on line 6 was never true";
+  const branches = { "6": [{ to: 7, taken: false, text }] };
+  const saidIn = (...args: Parameters<typeof marksOf>) => marksOf(...args).flatMap((mark) => mark.hover);
+  const file = { ...FILE, branches, conditions: null };
+  const moved = "line 7 didn't jump to line 8 because the condition on line 7 was never true";
+  assert.deepEqual(saidIn({ ...file, is_stale: true, unchanged: [[1, 2, 8]] }), [moved]);
+  assert.deepEqual(saidIn({ ...file, is_stale: true, unchanged: [[1, 2, 6]] }), [`As measured: ${text}`]);
+  // not saved yet
+  assert.deepEqual(
+    saidIn(file, undefined, (line) => line + 1),
+    [moved],
+  );
+  assert.deepEqual(
+    saidIn(file, undefined, (line) => (line === 7 ? undefined : line)),
+    [`As measured: ${text}`],
+  );
+});
+
+test("lines move with edits; one that is edited is not what it was", () => {
+  const edit = (first: number, from: number, last: number, to: number, text: string): Edit => ({
+    range: { start: { line: first, character: from }, end: { line: last, character: to } },
+    text,
+  });
+  const after = (...edits: Edit[]) => [1, 2, 3, 4].map(moverOf(edits));
+  assert.deepEqual(after(), [1, 2, 3, 4]);
+  assert.deepEqual(after(edit(1, 0, 1, 0, "new\n")), [1, 3, 4, 5]);
+  assert.deepEqual(after(edit(0, 0, 0, 0, "a\nb\n")), [3, 4, 5, 6]);
+  assert.deepEqual(after(edit(1, 2, 1, 4, "word")), [1, undefined, 3, 4]);
+  assert.deepEqual(after(edit(1, 5, 1, 5, "\n  ")), [1, undefined, 4, 5]);
+  assert.deepEqual(after(edit(1, 0, 2, 0, "")), [1, undefined, 2, 3]);
+  assert.deepEqual(after(edit(1, 3, 2, 0, "")), [1, undefined, undefined, 3]);
+  assert.deepEqual(after(edit(1, 0, 2, 0, ""), edit(0, 0, 0, 0, "\n")), [2, undefined, 3, 4]);
 });
 
 test("columns are those of the status bar, also after other characters and tabs", () => {

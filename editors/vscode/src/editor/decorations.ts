@@ -1,7 +1,8 @@
 // Marks and times at the lines of the editors that are seen. The editor moves them with the text.
 import * as vscode from "vscode";
 
-import { heatOf, marksOf, type Heat, type LineState, type Mark } from "../marks";
+import { heatOf, marksOf, moverOf, type Edit, type Heat, type LineState, type Mark } from "../marks";
+import type { FileCoverage } from "../service/answers";
 import type { Project } from "./project";
 
 const COLORS: Record<LineState | "stale", string> = {
@@ -30,6 +31,8 @@ export class Decorations implements vscode.Disposable {
     after: { margin: "0 0 0 2em", color: new vscode.ThemeColor("editorCodeLens.foreground") },
   });
   private isShown = true;
+  /** What the marks of a text are of, and what was edited in it since. */
+  private readonly marked = new WeakMap<vscode.TextDocument, { file: FileCoverage; edits: Edit[] }>();
 
   constructor(
     private readonly projectOf: (uri: vscode.Uri) => Project | undefined,
@@ -51,9 +54,9 @@ export class Decorations implements vscode.Disposable {
     ];
     const file = await coverage;
     if (document.isDirty) return;
-    const text = (line: number) => (line <= document.lineCount ? document.lineAt(line - 1).text : undefined);
-    const seen = { text, tabSize: Number(editor.options?.tabSize) || 4 };
-    this.showMarks(editor, file === undefined ? [] : marksOf(file, seen));
+    if (file === undefined) this.marked.delete(document);
+    else this.marked.set(document, { file, edits: [] });
+    this.showMarks(editor, file === undefined ? [] : marksOf(file));
     this.log.info(`marks of ${path} after ${Math.round(performance.now() - started)} ms`);
     const lines = await times;
     if (document.isDirty) return;
@@ -63,6 +66,22 @@ export class Decorations implements vscode.Disposable {
 
   async refreshAll(): Promise<void> {
     await Promise.all(vscode.window.visibleTextEditors.map((editor) => this.refresh(editor)));
+  }
+
+  /** Take note of edits: the editor moves the marks, and what is said of them names lines. */
+  note(document: vscode.TextDocument, edits: readonly Edit[]): void {
+    this.marked.get(document)?.edits.push(...edits);
+  }
+
+  /** Return what the marks of a line say, of the text as it is now. */
+  saidOf(document: vscode.TextDocument, line: number): string[] {
+    const marked = this.marked.get(document);
+    if (marked === undefined) return [];
+    const shown = vscode.window.visibleTextEditors.find((editor) => editor.document === document);
+    const text = (at: number) => (at <= document.lineCount ? document.lineAt(at - 1).text : undefined);
+    const seen = { text, tabSize: Number(shown?.options?.tabSize) || 4 };
+    const marks = marksOf(marked.file, seen, moverOf(marked.edits));
+    return marks.filter((mark) => mark.line === line).flatMap((mark) => mark.hover);
   }
 
   async toggle(): Promise<void> {
@@ -77,8 +96,10 @@ export class Decorations implements vscode.Disposable {
   private showMarks(editor: vscode.TextEditor, marks: Mark[]): void {
     for (const [name, type] of Object.entries(this.types)) {
       const own = marks.filter((mark) => (mark.isStale ? "stale" : mark.state) === name);
-      const options = own.map((mark) => ({ range: lineRange(mark.line), hoverMessage: mark.hover }));
-      editor.setDecorations(type, options);
+      editor.setDecorations(
+        type,
+        own.map((mark) => ({ range: lineRange(mark.line) })),
+      );
     }
   }
 

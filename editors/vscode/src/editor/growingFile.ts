@@ -1,5 +1,5 @@
 // A file in a directory of its own, which another program writes and we read as it grows.
-import { closeSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { StringDecoder } from "node:string_decoder";
@@ -32,6 +32,13 @@ export class GrowingFile {
       closeSync(file);
     }
     return found;
+  }
+
+  /** Write a file that goes with it, and return its path. */
+  beside(name: string, text: string): string {
+    const path = join(dirname(this.path), name);
+    writeFileSync(path, text);
+    return path;
   }
 
   remove(): void {

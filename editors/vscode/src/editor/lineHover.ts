@@ -1,19 +1,30 @@
-// What is said of a line under the mouse: the tests that ran it, with a link that runs only these.
+// What is said of a line under the mouse: where its branches did not go, and the tests that ran it, with a link that runs only these.
 import * as vscode from "vscode";
 
+import type { Decorations } from "./decorations";
 import type { Project } from "./project";
 
 const MOST_SHOWN = 5;
 const RUN_TESTS = "footfall.runTestsOfLine";
 
 export class LineHover implements vscode.HoverProvider {
-  constructor(private readonly projectOf: (uri: vscode.Uri) => Project | undefined) {}
+  constructor(
+    private readonly projectOf: (uri: vscode.Uri) => Project | undefined,
+    private readonly decorations: Decorations,
+  ) {}
 
   async provideHover(document: vscode.TextDocument, position: vscode.Position): Promise<vscode.Hover | undefined> {
+    const line = position.line + 1;
+    const said = this.decorations.saidOf(document, line).map((text) => new vscode.MarkdownString().appendText(text));
+    const tests = await this.testsOf(document, line);
+    const contents = tests === undefined ? said : [...said, tests];
+    return contents.length > 0 ? new vscode.Hover(contents) : undefined;
+  }
+
+  private async testsOf(document: vscode.TextDocument, line: number): Promise<vscode.MarkdownString | undefined> {
     const project = this.projectOf(document.uri);
     // the answer is about the file, not about a text that was not saved
     if (project === undefined || document.isDirty || document.uri.scheme !== "file") return undefined;
-    const line = position.line + 1;
     const found = await project.askIfThere("tests/of_line", { path: document.uri.fsPath, line, count: MOST_SHOWN });
     if (found === undefined || found.tests.length === 0) return undefined;
     const text = new vscode.MarkdownString();
@@ -25,6 +36,6 @@ export class LineHover implements vscode.HoverProvider {
     );
     for (const name of found.tests) text.appendMarkdown("\n- ").appendText(name);
     if (n > found.tests.length) text.appendMarkdown(`\n- and ${n - found.tests.length} more`);
-    return new vscode.Hover(text);
+    return text;
   }
 }

@@ -98,6 +98,17 @@ export class Project implements vscode.Disposable {
     return (method, params) => client.request(method, params);
   }
 
+  /** Ask the service of the interpreter that is set now. */
+  changeInterpreter(): void {
+    const before = this.client;
+    this.client = undefined;
+    void before?.then(
+      (client) => client.dispose(),
+      () => {},
+    );
+    this.changed.fire();
+  }
+
   dispose(): void {
     this.isDisposed = true;
     clearTimeout(this.restarting);

@@ -1,6 +1,6 @@
 // The tests of the projects as the editor's view of tests has them: one item for each folder, and under it the tests that are found.
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as vscode from "vscode";
 
@@ -20,6 +20,8 @@ export class TestItems {
   /** The items of tests of a folder, by their names. */
   private readonly byName = new WeakMap<vscode.TestItem, Map<string, vscode.TestItem>>();
   private readonly roots = new WeakMap<vscode.TestItem, string>();
+  /** When the tests of a folder were last looked for. */
+  private readonly collected = new WeakMap<vscode.TestItem, number>();
 
   constructor(private readonly controller: vscode.TestController) {
     controller.resolveHandler = (item) => (item === undefined ? undefined : this.collect(item));
@@ -113,6 +115,22 @@ export class TestItems {
     return found;
   }
 
+  /** Return the tests of a file, or of the files in a directory. */
+  under(all: vscode.TestItem, path: string): vscode.TestItem[] {
+    return [...this.ofNames(all).values()].filter((item) => isUnder(item.uri?.fsPath ?? "", path));
+  }
+
+  /** Return where a test begins; undefined if it is not there any more. */
+  async placeOf(project: Project, name: string): Promise<{ path: string; line: number } | undefined> {
+    const all = this.ofProject(project);
+    if (all === undefined) return undefined;
+    const known = this.ofNames(all).get(name);
+    const written = statSync(known?.uri?.fsPath ?? "", { throwIfNoEntry: false })?.mtimeMs ?? Infinity;
+    if (known?.range === undefined || written >= (this.collected.get(all) ?? 0)) await this.collect(all);
+    const { uri, range } = this.ofNames(all).get(name) ?? {};
+    return uri && range && { path: uri.fsPath, line: range.start.line + 1 };
+  }
+
   /** Return the tests that begin nearest above a line of a file: several, if one function is run with several parameters. */
   async above(project: Project, path: string, line: number): Promise<vscode.TestItem[]> {
     const all = this.ofProject(project);
@@ -127,10 +145,11 @@ export class TestItems {
   private async collect(all: vscode.TestItem): Promise<void> {
     const project = this.projects.get(all.id);
     if (project === undefined) return;
+    const started = Date.now();
     const found = await collectedTests(project.folder);
     if (found === undefined) return;
+    this.collected.set(all, started);
     const there = new Set(found.tests.map((test) => this.placed(all, test)));
-    const isUnder = (path: string, above: string) => path === above || path.startsWith(`${above}/`);
     for (const [name, item] of [...this.ofNames(all)]) {
       const path = item.uri?.fsPath ?? "";
       // what could not be collected keeps the tests that it had
@@ -162,6 +181,10 @@ export class TestItems {
     item.range = line === null ? undefined : new vscode.Range(line - 1, 0, line - 1, 0);
     return item;
   }
+}
+
+function isUnder(path: string, above: string): boolean {
+  return path === above || path.startsWith(`${above}/`);
 }
 
 interface Group {

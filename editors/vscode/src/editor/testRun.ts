@@ -8,12 +8,11 @@ import { runnerOf } from "../testCommand";
 import { CoveredFile, detailsOf } from "./coveredFile";
 import { GrowingFile } from "./growingFile";
 import { interpreterOf } from "./interpreter";
-import { describe, type Ask, type Project } from "./project";
+import { describe, openAt, type Ask, type Project } from "./project";
 import { testCommandOf, TestItems } from "./testItems";
 
-/** The number of tests up to which a run of them names each; more would not fit in a command. */
-const MOST_NAMED = 1000;
 const LOOK_AGAIN_MS = 300;
+const NOT_THERE = "It was not run: it is not among the tests that were found.";
 /** The data of a run of some tests: that of the whole suite stays as it is. */
 const DATA_OF_SOME = "some-tests.coverage";
 
@@ -68,6 +67,13 @@ export class Tests implements vscode.Disposable {
       : { dataFile, title: name.split("[")[0], test: undefined };
   }
 
+  /** Go to the test of this name. */
+  async open(project: Project, name: string): Promise<void> {
+    const place = await this.items.placeOf(project, name);
+    if (place === undefined) throw new Error(`Among the tests that are found now there is no ${name}.`);
+    await openAt(place.path, place.line);
+  }
+
   dispose(): void {
     this.controller.dispose();
   }
@@ -112,24 +118,28 @@ export class Tests implements vscode.Disposable {
     }
     const command = testCommandOf(project.folder);
     const runner = runnerOf(command);
-    const names =
-      items.includes(all) || items.length > MOST_NAMED ? [] : items.map((item) => this.items.nameOf(item) ?? "");
-    const left = [...excluded].flatMap((item) => this.items.nameOf(item) ?? []);
-    const isWhole = runner === undefined || (names.length === 0 && left.length === 0);
+    const namesOf = (those: Iterable<vscode.TestItem>) => [...those].flatMap((item) => this.items.nameOf(item) ?? []);
+    const choice = { only: items.includes(all) ? [] : namesOf(items), except: namesOf(excluded) };
+    const isWhole = runner === undefined || (choice.only.length === 0 && choice.except.length === 0);
     let dataFile = isWhole ? await project.dataPath() : project.own.file(DATA_OF_SOME);
     const before = stateOf(dataFile);
     if (!isWhole) rmSync(dataFile, { force: true });
     const outcomes = new GrowingFile();
-    const asked = runner?.run(names, left, outcomes.path) ?? [...command];
+    const chosen = isWhole ? undefined : outcomes.beside("choice.json", JSON.stringify(choice));
+    const asked = runner?.run(outcomes.path, chosen) ?? [...command];
     const environment: Record<string, string> = {};
     if (!isWhole && command.includes("--footfall")) asked.push(`--footfall-data-file=${dataFile}`);
     else if (!isWhole) environment.COVERAGE_FILE = dataFile;
     const told = new Set<vscode.TestItem>();
     const tell = () => {
       for (const each of outcomes.read() as TestOutcome[]) {
-        const item = this.items.named(all, each.test, each.path);
-        told.add(item);
-        show(run, item, each);
+        const ofFile = each.error === undefined ? undefined : this.items.under(all, each.path ?? "");
+        if (ofFile?.length === 0) ofFile.push(all);
+        for (const item of ofFile ?? [this.items.named(all, each.test, each.path)]) {
+          told.add(item);
+          if (ofFile === undefined) show(run, item, each);
+          else run.errored(item, new vscode.TestMessage(each.error ?? ""));
+        }
       }
     };
     for (const item of items) run.started(item);
@@ -141,7 +151,11 @@ export class Tests implements vscode.Disposable {
     outcomes.remove();
     const spent = Date.now() - started;
     for (const item of items.filter((each) => !told.has(each))) {
+      const isOne = runner !== undefined && this.items.nameOf(item) !== undefined;
       if (run.token.isCancellationRequested) run.skipped(item);
+      else if (isOne && (status === 0 || status === 5)) run.errored(item, new vscode.TestMessage(NOT_THERE));
+      else if (isOne && status === 1)
+        run.skipped(item); // others failed, after which there may be none, as with pytest's option -x
       else if (status === 0) run.passed(item, spent);
       else if (status === 1 && told.size > 0)
         run.failed(item, [], spent); // what failed says so itself
