@@ -58,7 +58,7 @@ __all__ = [
     "read_header",
 ]
 
-PLAN_VERSION = 16
+PLAN_VERSION = 17
 """Incremented whenever the numbering of probes changes, so that no cached bytecode is used with other meanings."""
 
 MARK = chr(0) + "footfall probe"

@@ -130,6 +130,19 @@ _BODIES = {
         "1",
     ),
     "handler that does not match": ("try:\n    boom()\nexcept KeyError:\n    pass", "1"),
+    "handler on one line with a raise behind its jump": (
+        "try:\n    try: boom()\n    except KeyError: return; raise TypeError\n    x = 1\nexcept ValueError: x = 2\nreturn x",
+        "0",
+    ),
+    "handler on one line with a raise behind its jump, in finally": (
+        "try:\n    try: boom()\n    except KeyError: return; raise TypeError\n    finally: x = 1\nexcept ValueError: x = 2\nreturn x",
+        "0",
+    ),
+    "handlers of a group on one line with a raise behind a raise": (
+        "try:\n    try: raise ExceptionGroup('g', [ValueError()])\n    except* KeyError: raise TypeError; raise KeyError\n    x = 1\n"
+        "except* ValueError: x = 2\nreturn x",
+        "0",
+    ),
     "bare except that raises again": ("try:\n    boom()\nexcept:\n    if a: raise\nreturn 1", "0, 1"),
     "return through finally": ("try:\n    if a: return 1\nfinally:\n    len('')\nreturn 2", "0"),
     "break through finally": (

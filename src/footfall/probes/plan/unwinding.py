@@ -48,6 +48,7 @@ def walk_try(blocks: "Blocks", node: "Try | TryStar", entry: int, out: "list[stm
         return _walk_with_finally(blocks, node, entry, out), []
     exits = blocks.exits
     tail, phantom_clause = exits.tail, exits.phantom_clause
+    is_passed = _is_passed_unmatched(blocks, node)
     completes = _walk_body(blocks, node, entry, blocks.block)
     star: StarExits | None = None
     if isinstance(node, TryStar):
@@ -60,7 +61,8 @@ def walk_try(blocks: "Blocks", node: "Try | TryStar", entry: int, out: "list[stm
     if node.orelse:
         blocks.block(node.orelse, [])
     exits.tail = tail
-    _add_unmatched(blocks, node)
+    if is_passed:
+        _add_unmatched(blocks, node)
     if star is None:
         out.append(node)
     else:
@@ -77,11 +79,13 @@ def _walk_with_finally(blocks: "Blocks", node: "Try | TryStar", entry: int, out:
         final = Final(exits.new_name(), len(exits.has_break), tail, has_phantom)
         exits.finals.append(final)
     exits.tail = None  # the `finally` comes first
+    is_passed = _is_passed_unmatched(blocks, node)
     completes = _walk_body(blocks, node, entry, blocks.region)
     completes = _walk_clauses(blocks, node, blocks.region) or completes
     if node.orelse:
         blocks.region(node.orelse, [])
-    _add_unmatched(blocks, node)
+    if is_passed:
+        _add_unmatched(blocks, node)
     is_left_by_jump = exits.n_jumps > n_jumps
     if final is not None:
         exits.finals.pop()
@@ -141,8 +145,9 @@ def _walk_star_clauses(
     if phantom_clause is not None:
         exits.phantom_clause = PhantomClause(phantom_clause.final, None, phantom_clause.around)
     exits.tail = star = StarExits(exits.new_name())
+    ends_with_jump = blocks.source.is_on_header_line(last.body) and any(type(inner) in JUMPS for inner in last.body)
     completes = _walk_clause(blocks, last, blocks.region) or completes
-    if blocks.source.is_on_header_line(last.body) and any(type(inner) in JUMPS for inner in last.body):
+    if ends_with_jump:
         # The way out passes the clause's line, which matters if its body ends with a jump.
         assert last.type is not None
         last.type = star.keep_before(last.type, [(ENDED, last)])
@@ -160,17 +165,25 @@ def _walk_clause(blocks: "Blocks", clause: "ExceptHandler", walk: "Walk") -> boo
     return walk(clause.body, meanings, known_line=clause.lineno)
 
 
-def _add_unmatched(blocks: "Blocks", node: "Try | TryStar") -> None:
-    """Watch exceptions that no clause matches, if the last clause's line has statements behind a jump."""
+def _is_passed_unmatched(blocks: "Blocks", node: "Try | TryStar") -> bool:
+    """Return whether to watch exceptions that no clause matches. Called before the walk, which changes the clauses.
+
+    They leave from the last clause's line, which has several ways out if statements on it are behind a jump.
+    """
     last = node.handlers[-1] if node.handlers and type(node) is Try and blocks.source.with_branches else None
-    if (
+    return (
         last is not None
         and last.type is not None
         and blocks.source.is_on_header_line(last.body)
         and any(type(inner) in JUMPS for inner in last.body[:-1])
-    ):
-        probe = blocks.exits.raise_probe(last, [(RAISED, last)])
-        node.handlers.append(blocks.forms.unmatched(last, probe))
+    )
+
+
+def _add_unmatched(blocks: "Blocks", node: "Try | TryStar") -> None:
+    """Watch exceptions that no clause matches."""
+    last = node.handlers[-1]
+    probe = blocks.exits.raise_probe(last, [(RAISED, last)])
+    node.handlers.append(blocks.forms.unmatched(last, probe))
 
 
 def _add_phantom_line(blocks: "Blocks", node: "Try | TryStar", clause: PhantomClause) -> None:
