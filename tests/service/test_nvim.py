@@ -130,6 +130,9 @@ vim.fn.system({ "git", "hash-object", "-w", "shop.py" })
 vim.cmd("write")
 wait("stale marks", function() return signs()["3"] == "FootfallStale" end)
 found.stale = signs()
+vim.api.nvim_buf_set_lines(0, 8, 9, false, { "        total = 1" }) -- to which line 6 never went
+vim.cmd("write")
+wait("a branch", function() return vim.tbl_contains(texts(8), "never to a line that changed since") end)
 
 vim.fn.writefile({ vim.fn.json_encode(found) }, "found.json")
 vim.cmd("qall!")

@@ -126,7 +126,8 @@ local function show_coverage(buffer, answer)
   for line, ways in pairs(answer.branches) do
     for _, way in ipairs(ways) do
       if not way.taken then
-        local to = way.to > 0 and ("line " .. (now(way.to) or way.to)) or "the exit"
+        local at = now(way.to)
+        local to = way.to <= 0 and "the exit" or at and "line " .. at or "a line that changed since"
         states[tonumber(line)] = "partial"
         mark(buffer, now(tonumber(line)), { virt_text = { { "never to " .. to, "FootfallBranch" } } })
       end
@@ -206,7 +207,7 @@ function M.who_tests()
     -- the answer is about the file, not about a text that was not written
     return vim.notify("footfall: write the buffer to its file first", vim.log.levels.WARN)
   end
-  M.request("tests/of_line", { path = path, line = line }, function(answer)
+  M.request("tests/of_line", { path = path, line = line, count = 0 }, function(answer)
     local place = ("%s:%d"):format(answer.name, line)
     if #answer.tests == 0 then
       local others = answer.is_run_outside_tests and ", code outside of tests does" or ""

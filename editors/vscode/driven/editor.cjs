@@ -63,13 +63,19 @@ class Editor {
   async open(file) {
     // not one whose name only ends like it
     const named = new RegExp(`^\\s*${file.replaceAll(".", "\\.")}`);
-    const row = this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: named }).first();
+    // the best match, of this text: before it there were the files that were opened last
+    const row = this.page
+      .locator(".quick-input-list .monaco-list-row.focused", { has: this.page.locator(".highlight") })
+      .filter({ hasText: named });
+    const tab = this.page.locator(`.tab.active[data-resource-name="${file}"]`).first();
     await this.until(file, async () => {
       await this.page.keyboard.press("Control+P");
       const input = this.page.locator(".quick-input-widget input").first();
       const isThere = await input
         .fill(file, { timeout: 2000 })
         .then(() => row.waitFor({ timeout: 5000 })) // a project's files are looked up when it has just been opened
+        .then(() => this.page.keyboard.press("Enter"))
+        .then(() => tab.waitFor({ timeout: 5000 })) // what takes the focus meanwhile closes the list
         .then(
           () => true,
           () => false,
@@ -77,8 +83,6 @@ class Editor {
       if (!isThere) await this.page.keyboard.press("Escape");
       return isThere;
     });
-    await row.click();
-    await this.page.locator(`.tab.active[data-resource-name="${file}"]`).first().waitFor();
     await this.page.locator(`.monaco-editor[data-uri$="/${file}"]`).first().waitFor();
   }
 

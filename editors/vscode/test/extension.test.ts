@@ -105,7 +105,7 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
 
   const hoverAt = async (line: number) => {
     const hover = await fake.seen.hovers?.provideHover(editor.document, new fake.Position(line - 1, 0));
-    return hover?.contents.map(({ value }) => value).join("; ") ?? "";
+    return hover?.contents.map(({ value }) => value.replaceAll(/\\([^\w\s])/g, "$1")).join("; ") ?? "";
   };
   assert.match(await hoverAt(4), /^Run by 1 test .*Run only these tests.*test_main.py::test_double/s);
   assert.match(await hoverAt(2), /^line 2 didn't jump to line 3 because .*; Run by 1 test/);

@@ -112,8 +112,8 @@ export class TestRunRequest {
 export class RelativePattern {}
 
 export class MarkdownString {
-  value = "";
   isTrusted?: object;
+  constructor(public value = "") {}
   appendMarkdown(text: string): this {
     this.value += text;
     return this;

@@ -1,7 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { GapsView } from "../src/editor/gaps";
 import { placeInTree } from "../src/editor/testItems";
+
+test("gaps that are not listed are counted", async () => {
+  const gap = { file: "a.py", function: "f", start_line: 1, missing: "2", untested_seconds: 0, own_seconds: 0 };
+  const answer = { gaps: [gap], n_gaps: 3, total_seconds: 0 };
+  const project = { askIfThere: () => Promise.resolve(answer), folder: { name: "p", uri: { fsPath: "/p" } } };
+  const view = new GapsView(() => [project as never]);
+  const labels = async () => (await view.getChildren()).map((row) => view.getTreeItem(row).label);
+  assert.deepEqual(await labels(), ["f", "and 2 more"]);
+  answer.n_gaps = 1;
+  assert.deepEqual(await labels(), ["f"]);
+});
 
 test("a test is in its folders, file and class, by the name that pytest or unittest gives it", () => {
   const placed = (name: string) => {

@@ -11,11 +11,14 @@ const MOST = 200;
 /** Not in the palette: it takes a project, a path and a line. */
 export const OPEN_GAP = "footfall.openGap";
 
-interface Row {
+interface GapRow {
   gap: Gap;
   total: number;
   project: Project;
 }
+
+/** A text stands for the gaps that are not listed. */
+type Row = GapRow | string;
 
 export class GapsView implements vscode.TreeDataProvider<Row> {
   private readonly changed = new vscode.EventEmitter<void>();
@@ -32,12 +35,17 @@ export class GapsView implements vscode.TreeDataProvider<Row> {
     const rows: Row[] = [];
     for (const project of this.projects()) {
       const found = await project.askIfThere("coverage/gaps", { count: MOST });
-      rows.push(...(found?.gaps ?? []).map((gap) => ({ gap, total: found?.total_seconds ?? 0, project })));
+      if (found === undefined) continue;
+      const { gaps, n_gaps: n, total_seconds: total } = found;
+      rows.push(...gaps.map((gap) => ({ gap, total, project })));
+      if (n > gaps.length) rows.push(`and ${n - gaps.length} more${inFolder(project)}`);
     }
     return rows;
   }
 
-  getTreeItem({ gap, total, project }: Row): vscode.TreeItem {
+  getTreeItem(row: Row): vscode.TreeItem {
+    if (typeof row === "string") return new vscode.TreeItem(row);
+    const { gap, total, project } = row;
     const item = new vscode.TreeItem(gap.function || "the top level");
     const seconds = gap.untested_seconds || gap.own_seconds;
     item.description = `${gap.file}:${gap.start_line}${inFolder(project)}${total && seconds ? `  ${percent(seconds / total)}` : ""}`;

@@ -15,7 +15,7 @@ export class LineHover implements vscode.HoverProvider {
 
   async provideHover(document: vscode.TextDocument, position: vscode.Position): Promise<vscode.Hover | undefined> {
     const line = position.line + 1;
-    const said = this.decorations.saidOf(document, line).map((text) => new vscode.MarkdownString().appendText(text));
+    const said = this.decorations.saidOf(document, line).map((text) => new vscode.MarkdownString(escaped(text)));
     const tests = await this.testsOf(document, line);
     const contents = tests === undefined ? said : [...said, tests];
     return contents.length > 0 ? new vscode.Hover(contents) : undefined;
@@ -38,4 +38,9 @@ export class LineHover implements vscode.HoverProvider {
     if (n > found.tests.length) text.appendMarkdown(`\n- and ${n - found.tests.length} more`);
     return text;
   }
+}
+
+/** Code as it is: `appendText` would make its spaces ones at which no line is broken. */
+function escaped(text: string): string {
+  return text.replace(/[!-/:-@[-`{-~]/g, "\\$&");
 }

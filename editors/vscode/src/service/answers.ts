@@ -83,6 +83,7 @@ export interface Gap {
 export interface Gaps {
   total_seconds: number;
   gaps: Gap[];
+  n_gaps: number;
 }
 
 export interface TestsOfLine {
