@@ -36,6 +36,15 @@ def monitoring_remove_silent(code: CodeType, /) -> None:
     It must not have executed its first line yet. Only available with sys.monitoring, like the next two functions.
     """
 
+def monitoring_pause() -> bool:
+    """Record nothing until `monitoring_resume`; the tool stays. False if measured code is running: then it goes on.
+
+    Only available with sys.monitoring, like the next function.
+    """
+
+def monitoring_resume() -> bool:
+    """Measure what begins from now on. False if measured code is running, as it would be measured too."""
+
 def monitoring_start(tool_id: int, decide: Callable[[str], str | None], with_branches: bool, /) -> None:
     """Measure every code object whose file `decide(co_filename)` gives a path for.
 
@@ -112,6 +121,12 @@ def settrace_ask_again(filename: str, /) -> None:
 
 def settrace_pass_over(code: CodeType, /) -> None:
     """Never measure those code objects of a module with probes that need none: a generator expression, for example."""
+
+def settrace_pause() -> bool:
+    """Trace no thread until `settrace_resume`. False if this engine does not run, or not for new calls only."""
+
+def settrace_resume() -> bool:
+    """Trace all threads again, in what begins from now on. False if there is no pause."""
 
 def settrace_start(
     decide: Callable[[str], Any],

@@ -53,6 +53,10 @@ on_py_start(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     if (path == Py_None) {
         return Py_NewRef(mon->disable);
     }
+    if (mon->is_paused) {
+        mon->has_missed = 1;
+        return Py_NewRef(mon->disable);
+    }
     code_events *known = code_events_of(mon, code);
     if (known == NULL) {
         int registered = monitoring_register(state, code, path);
@@ -91,6 +95,10 @@ set_flag_once(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsig
     code_events *extra = code_events_of(state->monitoring, code);
     if (extra == NULL) {
         Py_RETURN_NONE; /* from a measurement that ended: this one sees the place when the code next starts */
+    }
+    if (state->monitoring->is_paused) {
+        state->monitoring->has_missed = 1;
+        return Py_NewRef(state->monitoring->disable);
     }
     int is_own = monitoring_set_flag_in_context(state, extra, byte_offset, flag);
     if (state->monitoring == NULL) {
@@ -170,12 +178,12 @@ on_leave(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     return on_place(module, args, n_args, EVENT_LEFT);
 }
 
-/* Return what the code object of an exception event has in its slot; NULL if it is not measured. In 3.14 these events
+/* Return what the code object of an exception event has in its slot; NULL if it is not measured now. In 3.14 these events
  * cover the whole process, so most end here. */
 static code_events *
 excepting_code(module_state *state, PyObject *const *args, Py_ssize_t n_args)
 {
-    if (state->monitoring == NULL || n_args < 1 || !PyCode_Check(args[0])) {
+    if (state->monitoring == NULL || state->monitoring->is_paused || n_args < 1 || !PyCode_Check(args[0])) {
         return NULL;
     }
     return code_events_of(state->monitoring, args[0]);

@@ -9,6 +9,7 @@
 
 #include "engines/code_extra.h"
 #include "engines/engine.h"
+#include "engines/greenlets.h"
 #include "engines/monitoring/codes.h"
 #include "engines/monitoring/contexts.h"
 #include "engines/monitoring/events.h"
@@ -139,6 +140,66 @@ monitoring_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
+/* Return whether code that is measured runs in a thread: whose frames began before a pause, or while it lasted. */
+static int
+has_running_frames(struct monitoring *mon)
+{
+    PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    for (; thread != NULL; thread = PyThreadState_Next(thread)) {
+        struct _PyInterpreterFrame *frame = frame_with_code(&mon->frames, frame_of_thread(thread));
+        while (frame != NULL) {
+            PyObject *code = PyUnstable_InterpreterFrame_GetCode(frame); // owned
+            int is_measured = PyCode_Check(code) && code_events_of(mon, code) != NULL;
+            Py_DECREF(code);
+            if (is_measured) {
+                return 1;
+            }
+            frame = frame_with_code(&mon->frames, frame_caller(&mon->frames, frame));
+        }
+    }
+    return 0;
+}
+
+PyDoc_STRVAR(monitoring_pause_doc,
+             "monitoring_pause($module, /)\n--\n\n"
+             "Record nothing until `monitoring_resume`. False if that can't be: measured code is running.");
+
+static PyObject *
+monitoring_pause(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    struct monitoring *mon = get_state(module)->monitoring;
+    if (mon == NULL || mon->is_off || has_greenlets() || has_running_frames(mon)) {
+        Py_RETURN_FALSE;
+    }
+    mon->is_paused = 1;
+    Py_RETURN_TRUE;
+}
+
+PyDoc_STRVAR(monitoring_resume_doc,
+             "monitoring_resume($module, /)\n--\n\n"
+             "Go on after a pause, with what begins from now on. False if that can't be: measured code is running.");
+
+static PyObject *
+monitoring_resume(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    struct monitoring *mon = get_state(module)->monitoring;
+    if (mon == NULL || mon->is_off || !mon->is_paused || has_greenlets() || has_running_frames(mon)) {
+        Py_RETURN_FALSE;
+    }
+    mon->is_paused = 0;
+    if (mon->has_missed) {
+        mon->has_missed = 0;
+        PyObject *monitoring = PySys_GetObject("monitoring"); // borrowed
+        PyObject *restarted =
+            monitoring == NULL ? NULL : PyObject_CallMethod(monitoring, "restart_events", NULL); // owned
+        if (restarted == NULL) {
+            return NULL;
+        }
+        Py_DECREF(restarted);
+    }
+    Py_RETURN_TRUE;
+}
+
 PyDoc_STRVAR(monitoring_remove_silent_doc,
              "monitoring_remove_silent($module, code, /)\n--\n\n"
              "Take places that never send a LINE event from code whose LINE events have just been enabled.\n\n"
@@ -157,6 +218,8 @@ monitoring_remove_silent(PyObject *Py_UNUSED(module), PyObject *code)
 
 static PyMethodDef monitoring_methods[] = {
     {"monitoring_remove_silent", monitoring_remove_silent, METH_O, monitoring_remove_silent_doc},
+    {"monitoring_pause", monitoring_pause, METH_NOARGS, monitoring_pause_doc},
+    {"monitoring_resume", monitoring_resume, METH_NOARGS, monitoring_resume_doc},
     {"monitoring_start", monitoring_start, METH_VARARGS, monitoring_start_doc},
     {"monitoring_stop", monitoring_stop, METH_NOARGS, monitoring_stop_doc},
     {NULL, NULL, 0, NULL},

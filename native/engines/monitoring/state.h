@@ -51,6 +51,8 @@ struct monitoring {
     Py_ssize_t extra_index; /* of code_events in co_extra; 0 is valid, -1 is none */
     uint32_t start; /* module_state.n_starts */
     int is_off; /* after an internal failure */
+    int is_paused; /* nothing is recorded: monitoring_pause() */
+    int has_missed; /* measured code ran in the pause, so its events are disabled */
     int n_callers; /* callbacks that wait for Python code; another thread may stop the engine meanwhile */
     int is_stopped; /* the last of them frees this */
 };

@@ -24,7 +24,7 @@ enum settrace_answer
 settrace_tell(module_state *state, PyObject *code, int what)
 {
     struct settrace *engine = state->settrace;
-    if (engine == NULL || engine->is_off) {
+    if (engine == NULL || engine->is_off || engine->is_paused) {
         return SETTRACE_IS_OFF;
     }
     PyFrameObject *frame = PyEval_GetFrame(); // borrowed
@@ -103,7 +103,7 @@ trace(PyObject *function, PyFrameObject *frame, int what, PyObject *Py_UNUSED(ar
 {
     module_state *state = get_state(PyCFunction_GET_SELF(function));
     struct settrace *engine = state->settrace;
-    if (engine == NULL || engine->is_off) {
+    if (engine == NULL || engine->is_off || engine->is_paused) {
         PyEval_SetTrace(NULL, NULL); /* stopped by another thread */
         return 0;
     }
@@ -145,7 +145,7 @@ trace_from_python(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
         PyErr_SetString(PyExc_TypeError, "a trace function takes a frame, an event and a value");
         return NULL;
     }
-    if (engine == NULL || engine->is_off) {
+    if (engine == NULL || engine->is_off || engine->is_paused) {
         Py_RETURN_NONE;
     }
     int what = PyUnicode_CompareWithASCIIString(args[1], "call") == 0     ? PyTrace_CALL
@@ -154,7 +154,7 @@ trace_from_python(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
                                                                           : PyTrace_EXCEPTION;
     PyObject *function = Py_NewRef(engine->function); // owned
     trace(function, (PyFrameObject *)args[0], what, Py_None);
-    if (what == PyTrace_CALL && state->settrace == engine && !engine->is_off) {
+    if (what == PyTrace_CALL && state->settrace == engine && !engine->is_off && !engine->is_paused) {
         PyEval_SetTrace(trace, function); /* back to the fast way, now that a frame begins */
     }
     return function;
@@ -172,7 +172,7 @@ run_thread(PyObject *self, PyObject *args, PyObject *kwargs)
      * "threads" are greenlets, that of the thread that continues here. */
     int is_traced = PyThreadState_Get()->c_tracefunc != NULL;
     if (!is_traced && state != NULL && state->settrace != NULL && !state->settrace->is_off
-        && !state->settrace->has_tool) {
+        && !state->settrace->is_paused && !state->settrace->has_tool) {
         PyEval_SetTrace(trace, state->settrace->function);
     }
     traced_frames_thread_begins();
@@ -336,10 +336,50 @@ settrace_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(settrace_pause_doc, "settrace_pause($module, /)\n--\n\n"
+                                 "Trace no thread until `settrace_resume`. False if that can't be.");
+
+static PyObject *
+settrace_pause(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    struct settrace *engine = get_state(module)->settrace;
+    if (engine == NULL || engine->is_off || engine->has_tool || engine->traced_frames != NULL || !engine->only_new) {
+        Py_RETURN_FALSE;
+    }
+    engine->is_paused = 1;
+    frame_lines_free(&engine->running); /* frames that are running then are not measured any more */
+    if (trace_all_threads(NULL, NULL) < 0) {
+        return NULL;
+    }
+    traced_frames_note_tracer(NULL, NULL);
+    Py_RETURN_TRUE;
+}
+
+PyDoc_STRVAR(settrace_resume_doc, "settrace_resume($module, /)\n--\n\n"
+                                  "Trace all threads again, in what begins from now on. False if that can't be.");
+
+static PyObject *
+settrace_resume(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    struct settrace *engine = get_state(module)->settrace;
+    if (engine == NULL || engine->is_off || !engine->is_paused) {
+        Py_RETURN_FALSE;
+    }
+    engine->is_paused = 0;
+    frame_lines_free(&engine->running);
+    if (trace_all_threads(trace, engine->function) < 0) {
+        return NULL;
+    }
+    traced_frames_note_tracer(trace, engine->function);
+    Py_RETURN_TRUE;
+}
+
 static PyMethodDef settrace_methods[] = {
     {"settrace_pass_over", settrace_pass_over, METH_O, settrace_pass_over_doc},
     {"settrace_ask_again", settrace_ask_again, METH_O, settrace_ask_again_doc},
     {"settrace_wrap_thread", settrace_wrap_thread, METH_O, settrace_wrap_thread_doc},
+    {"settrace_pause", settrace_pause, METH_NOARGS, settrace_pause_doc},
+    {"settrace_resume", settrace_resume, METH_NOARGS, settrace_resume_doc},
     {"settrace_start", settrace_start, METH_VARARGS, settrace_start_doc},
     {"settrace_stop", settrace_stop, METH_NOARGS, settrace_stop_doc},
     {NULL, NULL, 0, NULL},

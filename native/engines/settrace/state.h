@@ -40,6 +40,7 @@ struct settrace {
     int only_new; /* frames that began before the engine are ignored */
     int has_tool; /* settrace/tool.c gives it the events of some code: no thread has its trace function */
     int is_off; /* after an internal failure */
+    int is_paused; /* nothing is recorded: settrace_pause() */
     int n_callers; /* calls that wait for Python code; another thread may stop the engine meanwhile */
     int is_stopped; /* the last of them frees this */
 };

@@ -261,6 +261,7 @@ class CoverageData:
             if self._read_only:
                 raise DataError(f"Couldn't use data file {self._filename!r}: it doesn't exist")
             return
+        self._cut()
         with coverage_errors():
             self._contents = read_contents(self._filename)
 
@@ -280,6 +281,7 @@ class CoverageData:
 
     def loads(self, data: bytes) -> None:
         """Load data that `dumps`, ours or coverage.py's, returned. Raises DataError."""
+        self._cut()
         with coverage_errors():
             self._contents = load_dump(data)
 

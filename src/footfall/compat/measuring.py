@@ -1,17 +1,26 @@
 """What one `Coverage` measures: periods from a start to a stop, resolved when the data is needed.
 
-Each period is recorded in a temporary run directory, which is removed once it is resolved.
+A period is recorded in a temporary run directory, which is removed once it is resolved. Where nothing is against it, a
+stop only pauses, and the next start of the same instance goes on in the same record: programs start and stop in loops.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass, field, fields, replace
+from typing import ClassVar, Final
 
 from footfall.analyze.resolve import join_context, resolve_lines
-from footfall.api.measuring import Place, find_place, start_new_calls, stop_recording
+from footfall.api.measuring import (
+    Place,
+    end_pause,
+    find_place,
+    pause_recording,
+    resume_recording,
+    start_new_calls,
+    stop_recording,
+)
 from footfall.compat.options import measures_children
 from footfall.config.configuration import Config
 from footfall.model import RUN_VARIABLE
@@ -22,6 +31,9 @@ from footfall.record.run.record_changes import RecordChanges
 from footfall.record.run.record_file import read_record
 
 __all__ = ["Measured", "Measuring", "joined_label"]
+
+_MANY_CODES: Final = 64
+"""From here on, finding what is new in a record that goes on takes longer than starting another."""
 
 
 @dataclass(slots=True)
@@ -50,6 +62,10 @@ class _Stretch:
     """By path and context, what was returned already."""
     reported_arcs: dict[tuple[str, str], set[Arc]] = field(default_factory=dict)
     reported_messages: set[tuple[str, str]] = field(default_factory=set)
+    pause: object | None = None
+    """What continues it, while it is paused."""
+    has_news: bool = True
+    """Whether it may have something that was not returned."""
 
 
 class Measuring:
@@ -69,6 +85,9 @@ class Measuring:
         self._pid = os.getpid()
         self._stopped: list[_Stretch] = []
         self._running: _Stretch | None = None
+        self._paused: _Stretch | None = None
+        self._started_with = "", self._config
+        """The directory and the settings with which the last period began."""
         self._label = ""
         self._kept = Measured()
 
@@ -96,13 +115,15 @@ class Measuring:
             return
         if self.is_of_parent:
             self._stopped.clear()
+            self._paused = None
             self._kept = Measured()
         self._pid = os.getpid()
         self._config = config
         if self._active:
             self._active[-1]._pause()
         try:
-            self._resume()
+            if not self._continue():
+                self._resume()
         except BaseException:
             if self._active:
                 self._active[-1]._resume()
@@ -115,9 +136,44 @@ class Measuring:
             return
         was_last = self._active[-1] is self
         self._active.remove(self)
-        self._pause()
+        if self._active or not self._rest():
+            self._pause()
         if was_last and self._active:
             self._active[-1]._resume()
+
+    def _rest(self) -> bool:
+        """Stop so that `_continue` can go on in the same period. Returns False if that can't be."""
+        config = self._config
+        if self._running is None or self._measures_children or config.file_tracers or config.context_plugins:
+            return False
+        if config.dynamic_context not in ("", "none"):
+            return False
+        pause = pause_recording()
+        if pause is None:
+            return False
+        self._paused, self._running = self._running, None
+        self._paused.pause = pause
+        return True
+
+    def _continue(self) -> bool:
+        """Go on with a period that is paused. Returns False if there is none, or if another one must begin."""
+        paused = self._paused
+        if paused is None:
+            return False
+        if self._started_with == (os.getcwd(), self._config) and resume_recording(paused.pause):
+            self._paused, self._running = None, paused
+            paused.has_news = True
+            contexts.switch(self._label)
+            return True
+        self._end_pause()
+        return False
+
+    def _end_pause(self) -> None:
+        """Let nothing more be recorded in a period that is paused."""
+        if self._paused is not None:
+            end_pause()
+            self._stopped.append(self._paused)
+            self._paused = None
 
     def _resume(self) -> None:
         contexts.expect()
@@ -125,6 +181,7 @@ class Measuring:
         place = self._find_place()
         start_new_calls(place, self._config, self._on_plugin_failure)
         self._running = _Stretch(place, self._config.context, self._n_forks, self._measures_children)
+        self._started_with = os.getcwd(), _copied(self._config)
         if self._measures_children:
             os.environ[RUN_VARIABLE] = str(self._running.place.directory.path)
         contexts.switch(self._label)
@@ -168,10 +225,12 @@ class Measuring:
             self._pause()
             self._kept = self.collect()
             self._resume()
+        self._end_pause()
 
     def discard(self) -> None:
         """Forget what was measured and not collected, and the context."""
         self.stop()
+        self._end_pause()
         for stretch in self._stopped:
             self._remove(stretch)
         self._stopped.clear()
@@ -185,7 +244,8 @@ class Measuring:
             _remove_place(cls._free_places.pop()[1])
 
     def discard_collected(self) -> None:
-        """Forget what was measured until now and not collected; measuring continues."""
+        """Forget what was measured until now, and let it be measured again; measuring continues."""
+        self.cut()
         self.collect()
 
     def collect(self) -> Measured:
@@ -193,17 +253,26 @@ class Measuring:
         collected, self._kept = self._kept, Measured()
         if self.is_of_parent:
             return collected
-        for stretch in (*self._stopped, *([self._running] if self._running is not None else ())):
+        for stretch in self._stopped:
             collected.is_empty = False
             _add_new(collected, stretch, *self._resolve(stretch))
-            if stretch is not self._running:
-                self._remove(stretch)
+            self._remove(stretch)
         self._stopped.clear()
+        current = self._running or self._paused
+        if current is not None and current.has_news:
+            collected.is_empty = False
+            _add_new(collected, current, *self._resolve(current))
+            if current is self._paused:
+                current.has_news = False
+                if current.changes.n_codes > _MANY_CODES:
+                    self._end_pause()
+                    self._remove(self._stopped.pop())
         return collected
 
     def _resolve(self, stretch: _Stretch) -> tuple[dict[str, FileData], list[tuple[str, str]]]:
         """Return what is new in a period that was resolved before or goes on, everything in another."""
-        read = stretch.changes.read if stretch is self._running or stretch.reported_files else read_record
+        goes_on = stretch is self._running or stretch is self._paused
+        read = stretch.changes.read if goes_on or stretch.reported_files else read_record
         return resolve_lines(str(stretch.place.directory.path), stretch.static_context, read)
 
     def _remove(self, stretch: _Stretch) -> None:
@@ -214,6 +283,16 @@ class Measuring:
             self._free_places.append((self, stretch.place))
         else:
             _remove_place(stretch.place)
+
+
+def _copied(config: Config) -> Config:
+    """Return the settings as they are now: programs change the lists in them."""
+    copied = replace(config)
+    for each in fields(config):
+        value = getattr(config, each.name)
+        if isinstance(value, list | dict):
+            setattr(copied, each.name, value.copy())
+    return copied
 
 
 def _remove_place(place: Place) -> None:

@@ -40,9 +40,11 @@ if TYPE_CHECKING:
 
     Note = Callable[[str, str], None]
 
-__all__ = ["start_late", "stop_late"]
+__all__ = ["end_pause", "pause_late", "resume_late", "start_late", "stop_late"]
 
 _is_following_forks = False
+_pause: object | None = None
+"""What `pause_late` returned, until something ends the pause."""
 
 
 def start_late(
@@ -58,6 +60,7 @@ def start_late(
     unmeasured, and modules that were imported have only the lines that are seen. `plugins` are coverage.py plugins that
     this process has made. A `scope` is that of an earlier measurement with the same settings, without plugins.
     """
+    end_pause()
     engine, warning = choose_late_engine(settings, plugins, only_new=only_new)
     start = _start_in_core if HAS_CORE else _start_in_python
     start(settings, scope or Scope(settings), engine, warning, only_new, plugins)
@@ -239,11 +242,56 @@ def _is_waiting(module: object) -> bool:
 
 def stop_late() -> str | None:
     """Stop measuring and close the record. Return the run directory; None if this process is not measured."""
-    if os.environ.get(RUN_VARIABLE):
+    if os.environ.get(RUN_VARIABLE) or _pause is not None:
         return None  # what `footfall run` started is not ours to stop
     if not HAS_CORE:
         return _stop_in_python()
     return _stop_in_core()
+
+
+def pause_late() -> object | None:
+    """Stop measuring new calls so that `resume_late` can go on in the same record; return what that needs.
+
+    That takes microseconds. Returns None, and measuring goes on, if it can't be done. A later start ends the pause.
+    """
+    global _pause
+    if not HAS_CORE or os.environ.get(RUN_VARIABLE):
+        return None
+    from footfall import _core
+
+    if _core.settrace_pause() or (HAS_MONITORING and _core.monitoring_pause()):
+        _pause = object()
+    return _pause
+
+
+def resume_late(pause: object) -> bool:
+    """Measure new calls again. Returns False if that needs another start: the pause has ended then."""
+    global _pause
+    if pause is not _pause:
+        return False
+    from footfall import _core
+
+    # a tool that the program has freed would see nothing; a trace function in our place is reported by a start
+    if sys.gettrace() is None and _core.settrace_resume():
+        _pause = None
+        return True
+    if HAS_MONITORING and _has_tool() and _core.monitoring_resume():
+        _pause = None
+        return True
+    end_pause()
+    return False
+
+
+def _has_tool() -> bool:
+    return any(sys.monitoring.get_tool(tool_id) == "footfall" for tool_id in range(6))
+
+
+def end_pause() -> None:
+    """Stop what is paused, if anything is."""
+    global _pause
+    if _pause is not None:
+        _pause = None
+        _stop_in_core()
 
 
 def _stop_in_core() -> str | None:

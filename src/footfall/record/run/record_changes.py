@@ -38,6 +38,11 @@ class RecordChanges:
     def __init__(self) -> None:
         self._records: dict[str, _GrowingRecord] = {}
 
+    @property
+    def n_codes(self) -> int:
+        """How many code objects and sets of pairs the records have, as far as they were read."""
+        return sum(record.n_fields for record in self._records.values())
+
     def read(self, path: str, damage: list[str]) -> Record:
         """Return what a record file has that it had not the last time, and all of its messages and names.
 
@@ -78,6 +83,11 @@ class _GrowingRecord(RecordReader):
         self._module_fields: list[_Field] = []
         self._trace_fields: list[_Field] = []
         """Of the whole entries: their heads say which file and how many pairs."""
+
+    @property
+    def n_fields(self) -> int:
+        """How many places each `read` looks at."""
+        return len(self._code_fields) + len(self._module_fields) + len(self._trace_fields)
 
     def read(self, damage: list[str]) -> Record:
         with open_recorded_file(self._path) as file:
