@@ -2,13 +2,16 @@
 
 import html.parser
 import json
+import os
 import pathlib
 from dataclasses import replace
 
 import pytest
 
+from footfall.analyze import results
 from footfall.analyze.profile.calltree import NATIVE, Frame, Function
 from footfall.analyze.profile.rows import rows_from_profile
+from footfall.analyze.results import tally
 from footfall.cli.main import main
 from footfall.record.data.coverage_tables import FileData, write_coverage
 from footfall.record.data.profile_tables import write_profile
@@ -87,6 +90,25 @@ def test_the_overview_adds_up(project, tmp_path) -> None:
     gaps = {gap["name"]: gap for gap in overview["gaps"]}
     assert gaps["Invoice.retry"]["missing"] == gaps["Invoice.retry"]["statements"] == 3
     assert overview["tests"] == 2
+
+
+def test_pages_that_stay_the_same_are_not_written_again(project, tmp_path, monkeypatch) -> None:
+    """Only the page of a file that has changed, and the overview; each file's lines are counted once."""
+    _run("html", "--data-file", str(project), "-d", "site", "-q")
+    pages = {path: path.read_bytes() for path in (tmp_path / "site" / "source").iterdir()}
+    for path in pages:
+        os.utime(path, ns=(0, 0))
+    tallied = []
+    monkeypatch.setattr(results, "tally", lambda **file: tallied.append(file["path"]) or tally(**file))
+    _run("html", "--data-file", str(project), "-d", "site", "-q")
+    assert {path.stat().st_mtime_ns for path in pages} == {0}
+    assert sorted(tallied) == sorted(map(str, (tmp_path / "shop").iterdir()))
+    invoice = tmp_path / "shop" / "invoice.py"
+    invoice.write_text(INVOICE + "# more\n", encoding="utf-8")
+    _run("html", "--data-file", str(project), "-d", "site", "-q")
+    (written,) = [path for path in pages if path.stat().st_mtime_ns]
+    assert b"# more" in written.read_bytes()
+    assert all(path.read_bytes() == content for path, content in pages.items() if path != written)
 
 
 def test_a_source_page_shows_what_ran(project, tmp_path) -> None:

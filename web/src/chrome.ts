@@ -84,7 +84,7 @@ export function openPage(site: Site, keys: Key[]): HTMLElement {
   app.append(
     bar,
     main,
-    h("footer", {}, `Made by footfall ${site.version}, ${site.created}`),
+    h("footer", {}, ["Made by footfall " + site.version, ...(site.created ? [site.created] : [])].join(", ")),
     h("div", { id: "announcer", class: "quiet", "aria-live": "polite" }),
     help,
   );

@@ -12,7 +12,8 @@ export interface Site {
   isAlone?: boolean;
   precision: number;
   version: string;
-  created: string;
+  /** Pages of sources do not say it, so that those of unchanged files stay as they are. */
+  created?: string;
 }
 
 export interface Numbers {

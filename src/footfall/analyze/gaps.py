@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from footfall.analyze.profile.calltree import IMPORT_PATH, Cost, Profile
-from footfall.analyze.results import FileResult
+from footfall.analyze.results import FileResult, format_lines
 from footfall.analyze.source.analysis import SourceAnalysis
-from footfall.analyze.source.regions import FUNCTION, find_outside_lines, find_regions, narrow_result
+from footfall.analyze.source.regions import FUNCTION, find_outside_lines, find_regions
 from footfall.formats import COLLECTOR_PATH
 
 __all__ = ["Gap", "find_gaps", "times_in_files"]
@@ -92,20 +92,21 @@ def _gaps_of_file(result: FileResult, analysis: SourceAnalysis, times: Mapping[i
     for line, time_ns in times.items():
         first = analysis.first_line_of(line)
         by_line[first] = by_line.get(first, 0) + time_ns
-    line_sets = [*(region.lines for region in regions), outside]
-    places = [*((region.name, region.start) for region in regions), ("", 1)]
-    for part, lines, (name, start) in zip(narrow_result(result, line_sets), line_sets, places, strict=True):
-        if not part.missing and not part.missing_branches:
+    for name, start, lines in [*((region.name, region.start, region.lines) for region in regions), ("", 1, outside)]:
+        missing = result.missing & lines
+        branches = [arc for arc in result.missing_branches if arc[0] in lines]
+        if not missing and not branches:
             continue
+        statements = result.statements & lines
         yield Gap(
             path=result.path,
             file_name=result.name,
             name=name,
             start=start,
-            n_statements=len(part.statements),
-            n_missing=len(part.missing),
-            n_missing_branches=len(part.missing_branches),
-            missing_text=part.missing_text(),
-            untested_ns=sum(by_line.get(line, 0) for line in part.missing),
+            n_statements=len(statements),
+            n_missing=len(missing),
+            n_missing_branches=len(branches),
+            missing_text=format_lines(statements, missing, branches),
+            untested_ns=sum(by_line.get(line, 0) for line in missing),
             own_ns=sum(time_ns for line, time_ns in by_line.items() if line in lines),
         )

@@ -17,6 +17,7 @@ import sys
 import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import footfall.analyze
@@ -36,6 +37,7 @@ _KEPT_SHARE = 0.75
 _LOCK_SECONDS = 0.5  # to wait for another report that is writing; waiting longer costs more than analysing
 _SECONDS_PER_DAY = 86_400
 _CHECKSUM_BYTES = 4
+_KEYS_AT_ONCE = 500  # SQLite takes 999 parameters in its older versions
 _FULL = 1
 """SQLite's number for `auto_vacuum = full`: the file gets smaller when entries are dropped."""
 _SCHEMA = "create table if not exists analysis (key blob unique, day integer, data blob)"
@@ -131,14 +133,17 @@ class AnalysisCache:
         found: dict[bytes, bytes] = {}
         unmarked: list[tuple[int, bytes]] = []
         try:
-            for key in keys:
-                row = self._connection.execute("select day, data from analysis where key = ?", (key,)).fetchone()
-                data = None if row is None else _unsealed(key, row[1])
-                if data is not None:
-                    found[key] = data
-                    self._note_used(key, data)
-                    if row[0] != today:
-                        unmarked.append((today, key))
+            left = iter(keys)
+            while some := [*islice(left, _KEYS_AT_ONCE)]:
+                marks = ",".join("?" * len(some))
+                query = f"select key, day, data from analysis where key in ({marks})"
+                for key, day, stored in self._connection.execute(query, some):
+                    data = _unsealed(key, stored)
+                    if data is not None:
+                        found[key] = data
+                        self._note_used(key, data)
+                        if day != today:
+                            unmarked.append((today, key))
             if unmarked:
                 self._write("update analysis set day = ? where key = ?", unmarked)
         except sqlite3.OperationalError:
@@ -223,7 +228,7 @@ class AnalysisCache:
 
 def _sealed(key: bytes, data: bytes) -> bytes:
     """Return an entry as it is stored: after its checksum, because SQLite does not notice damage within a value."""
-    return zlib.crc32(data, zlib.crc32(key)).to_bytes(_CHECKSUM_BYTES, "little") + data
+    return _checksum(key, data) + data
 
 
 def _unsealed(key: bytes, stored: object) -> bytes | None:
@@ -231,7 +236,11 @@ def _unsealed(key: bytes, stored: object) -> bytes | None:
     if not isinstance(stored, bytes):
         return None
     data = stored[_CHECKSUM_BYTES:]
-    return data if _sealed(key, data) == stored else None
+    return data if _checksum(key, data) == stored[:_CHECKSUM_BYTES] else None
+
+
+def _checksum(key: bytes, data: bytes) -> bytes:
+    return zlib.crc32(data, zlib.crc32(key)).to_bytes(_CHECKSUM_BYTES, "little")
 
 
 def _today() -> int:

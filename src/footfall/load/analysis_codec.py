@@ -112,7 +112,7 @@ class _Notes(Mapping[Arc, list[tuple[str, str]]]):
         if self._found is None:
             import json  # as in `bytes_from_analysis`
 
-            rows = json.loads(self._text)
+            rows = json.loads(self._text.decode("ascii"))
             self._found = {(start, end): [(cause, action) for cause, action in note] for start, end, note in rows}
         return self._found
 

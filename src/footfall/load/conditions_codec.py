@@ -47,7 +47,7 @@ def conditions_from_bytes(data: bytes) -> Conditions:
     if zlib.crc32(body).to_bytes(_CHECKSUM_BYTES, "little") != data[:_CHECKSUM_BYTES]:
         raise CodecError("the checksum is wrong")
     try:
-        rows, group_rows, owner_rows = json.loads(body)
+        rows, group_rows, owner_rows = json.loads(body.decode("ascii"))
         operands = [
             Operand(SourcePosition(*position), bool(is_flipped), _NONE_TESTS[none_test])
             for *position, is_flipped, none_test in rows

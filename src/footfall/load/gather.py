@@ -397,13 +397,21 @@ def _apply_paths(
         here = path_here(path)
         if path in stored.lines_only:
             mapped.lines_only.add(here)
-        into = mapped.files.setdefault(here, StoredFile(tracer=found.tracer))
-        seen = (into.lines - into.inferred) | (found.lines - found.inferred)
-        into.inferred = (into.inferred | found.inferred) - seen
-        into.lines |= found.lines
-        into.arcs |= found.arcs
+        known = mapped.files.get(here)
+        mapped.files[here] = found if known is None else _joined(known, found)
         names[here] = (*names.get(here, ()), path)
     return mapped, names
+
+
+def _joined(one: StoredFile, other: StoredFile) -> StoredFile:
+    """Return what is stored of a file under two names. A line is inferred if neither has seen it."""
+    seen = (one.lines - one.inferred) | (other.lines - other.inferred)
+    return StoredFile(
+        lines=one.lines | other.lines,
+        arcs=one.arcs | other.arcs,
+        tracer=one.tracer,
+        inferred=(one.inferred | other.inferred) - seen,
+    )
 
 
 def choose_paths(config: Config, paths: Iterable[str]) -> list[str]:

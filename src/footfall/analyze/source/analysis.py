@@ -118,12 +118,20 @@ def decode_source(data: bytes) -> str:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if b"\f" in data:
         data = _LEADING_FORM_FEEDS.sub(b"", data).replace(b"\f", b" ")
+    text = data.decode(_encoding_of(data), "replace")
+    return text if not text or text[-1] == "\n" else text + "\n"
+
+
+def _encoding_of(data: bytes) -> str:
+    """Return the encoding that the first two lines declare. Raises SourceError if it is not known."""
+    second_end = data.find(b"\n", data.find(b"\n") + 1)
+    declaring = data if second_end < 0 else data[:second_end]
+    if declaring.isascii() and b"coding" not in declaring and b"\0" not in declaring:
+        return "utf-8"
     try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        return tokenize.detect_encoding(io.BytesIO(data).readline)[0]
     except SyntaxError as error:
         raise SourceError("not-python", f"Can't decode the source: {error}.", "Correct its coding comment.") from error
-    text = data.decode(encoding, "replace")
-    return text if not text or text[-1] == "\n" else text + "\n"
 
 
 def analyze_source(text: str, path: str, rules: ExclusionRules) -> SourceAnalysis:

@@ -57,6 +57,7 @@ _ASSETS: Final = ("app.js", "app.css")
 _NUMBERS_FILE: Final = "footfall.json"
 _SOURCES: Final = "source"
 _PAGES: Final = ("index.html", "flame.html", "tests.html")
+_OWN_NAMES: Final = frozenset((*_PAGES, *_ASSETS, _NUMBERS_FILE))
 _MARK: Final = "Made by `footfall html`.\n*\n"
 _N_GAPS: Final = 10
 _N_HOT: Final = 10
@@ -110,18 +111,27 @@ def write_site(directory: str | Path, data: SiteData, note_page: Callable[[], ob
 def _check_is_ours(root: Path) -> None:
     """Refuse to overwrite what is not a report's: pages of something else, or links that lead out of the directory."""
     sources = root / _SOURCES
-    found = [root / name for name in (*_PAGES, *_ASSETS, _NUMBERS_FILE)] + sorted(sources.glob("*.html"))
-    if _is_report(root):
-        found = [path for path in found if path.is_symlink() or not path.is_file()]
-    foreign = [path for path in found if os.path.lexists(path)]
     if sources.is_symlink() or (sources.exists() and not sources.is_dir()):
-        foreign.insert(0, sources)
+        foreign = [_SOURCES]
+    else:
+        found = [(entry.name, entry) for entry in _entries(root) if entry.name in _OWN_NAMES]
+        found += [(f"{_SOURCES}/{entry.name}", entry) for entry in _entries(sources) if entry.name.endswith(".html")]
+        is_report = _is_report(root)
+        foreign = [name for name, entry in found if not is_report or not entry.is_file(follow_symlinks=False)]
     if foreign:
         raise FootfallError(
             "output-unwritable",
-            f"Can't write the HTML report to {root}: {foreign[0].relative_to(root)} there is not part of a report.",
+            f"Can't write the HTML report to {root}: {min(foreign)} there is not part of a report.",
             "Choose another place with -d, or move that file away.",
         )
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return [*entries]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _is_report(root: Path) -> bool:
@@ -172,6 +182,17 @@ class _Site:
         self.test_us = self._test_times()
         coverage = data.coverage if self.files else None
         self.numbers = numbers_of_report(coverage, data.profile, self.function_times, self.pages)
+        self.site = {
+            "title": data.title,
+            "hasBranches": data.coverage.has_arcs,
+            "hasProfile": data.profile is not None,
+            "hasTests": bool(self.tests),
+            "hasConditions": bool(data.conditions),
+            "hasCpuTimeAlone": self.has_cpu_time_alone,
+            "precision": data.precision,
+            "version": VERSION,
+        }
+        """What all pages know of the report. Pages of sources do not say when it was made: most stay as they are."""
 
     def write(self) -> None:
         # first, so that the rest of an interrupted report is recognized as a report's
@@ -193,18 +214,8 @@ class _Site:
         self._remove_stale(wanted)
 
     def _write(self, path: str, page: str, title: str, payload: dict[str, Any], notes: Sequence[str] = ()) -> None:
-        payload["site"] = {
-            "title": self.data.title,
-            "hasBranches": self.data.coverage.has_arcs,
-            "hasProfile": self.data.profile is not None,
-            "hasTests": bool(self.tests),
-            "hasConditions": bool(self.data.conditions),
-            "hasCpuTimeAlone": self.has_cpu_time_alone,
-            "precision": self.data.precision,
-            "version": VERSION,
-            "created": time.strftime("%Y-%m-%d %H:%M"),
-        }
-        text = render_page(page, f"{title} – {self.data.title}", payload, "../" if "/" in path else "", notes)
+        payload["site"] = {**self.site, "created": time.strftime("%Y-%m-%d %H:%M")}
+        text = render_page(page, f"{title} – {self.data.title}", payload, notes=notes)
         (self.root / path).write_text(text, encoding="utf-8")
 
     def _write_source(self, file: ReportedFile) -> str:
@@ -222,7 +233,9 @@ class _Site:
             test_us=self.test_us.get(path, {}),
         )
         page = self.pages[path]
-        self._write(page, "source", file.name, payload)
+        payload["site"] = self.site
+        text = render_page("source", f"{file.name} – {self.data.title}", payload, "../")
+        _write_changed(os.path.join(self.root, page), text.encode())
         return page
 
     def _test_times(self) -> dict[str, dict[tuple[int, str], int]]:
@@ -350,6 +363,18 @@ class _Site:
             if self.before is not None and not is_there:
                 with contextlib.suppress(OSError):
                     (self.root / name).unlink()
+
+
+def _write_changed(path: str, content: bytes) -> None:
+    """Make a file have this content; one that has it already is only read, which takes a tenth of the time."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            is_same = os.fstat(file.fileno()).st_size == len(content) and file.readall() == content
+    except OSError:
+        is_same = False
+    if not is_same:
+        with open(path, "wb") as file:
+            file.write(content)
 
 
 class _FunctionCoverage:
