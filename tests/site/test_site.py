@@ -17,7 +17,7 @@ from footfall.record.data.coverage_tables import FileData, write_coverage
 from footfall.record.data.profile_tables import write_profile
 from footfall.record.data.timelines import TreeNode
 from footfall.report.site.shell import render_single_page, script_json
-from site_data import HELPER, INVOICE, SEND, TOTAL, make_profile, payloads, write_project
+from site_data import HELPER, INVOICE, SEND, TOTAL, make_profile, payloads, unpacked_payload, write_project
 
 pytestmark = pytest.mark.any_python
 
@@ -284,6 +284,16 @@ def test_text_is_never_markup(project, tmp_path) -> None:
     assert json.loads(script_json("</script>\u2028&<!--")) == "</script>\u2028&<!--"
     with pytest.raises(ValueError, match="end its own tag"):
         render_single_page("flame", "", {}, style="", script="'</SCRIPT>'")
+
+
+def test_a_long_payload_is_packed() -> None:
+    """It comes out as it went in, takes a fraction of the length, and is the same each time; a short one is as it is."""
+    payload = {"name": "</script>\u2028", "nodes": [[at, at * 7 % 200] for at in range(100_000)]}
+    page = render_single_page("flame", "", payload, style="", script="")
+    assert unpacked_payload(page) == payload
+    assert len(page) < len(script_json(payload)) / 2
+    assert page == render_single_page("flame", "", payload, style="", script="")
+    assert '<script type="application/json" id="payload">' in render_single_page("flame", "", {}, style="", script="")
 
 
 def test_a_flame_graph_is_one_file(project, tmp_path, capsys) -> None:

@@ -542,6 +542,7 @@ def test_a_hundred_thousand_nodes(browser, tmp_path) -> None:
     """A great profile opens, and zooming visits what is seen, not all of it."""
     page = tmp_path / "great.html"
     page.write_text(render_flame_file(_great_profile(100_000), title="great"))
+    assert page.stat().st_size < 1_300_000
     _open(browser, page)
     drawn = _until(browser, "return Number(document.querySelector('.flame canvas').dataset.drawn)")
     assert 100 < drawn < 20_000

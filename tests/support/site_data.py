@@ -135,3 +135,14 @@ def payloads(site: pathlib.Path) -> Mapping[str, object]:
         (match,) = re.findall(r'<script type="application/json" id="payload">(.*?)</script>', text, re.DOTALL)
         found[str(page.relative_to(site))] = json.loads(match)
     return found
+
+
+def unpacked_payload(page: str) -> object:
+    """Return the payload of a page that has a long one."""
+    import base64
+    import gzip
+    import json
+    import re
+
+    (match,) = re.findall(r'<script type="application/gzip" id="payload">(.*?)</script>', page, re.DOTALL)
+    return json.loads(gzip.decompress(base64.b64decode(match, validate=True)))

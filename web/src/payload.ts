@@ -146,7 +146,24 @@ export interface TestsPayload {
   files: [string, string][];
 }
 
+const PACKED = "application/gzip";
+let unpacked: unknown;
+
+export function isPacked(): boolean {
+  return document.getElementById("payload")?.getAttribute("type") === PACKED;
+}
+
+/** Unpack a long payload, for `readPayload`. */
+export async function unpackPayload(): Promise<void> {
+  const text = atob(document.getElementById("payload")?.textContent ?? "");
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  unpacked = await new Response(stream).json();
+}
+
 export function readPayload<T>(): T {
+  if (unpacked !== undefined) return unpacked as T;
   const element = document.getElementById("payload");
   return JSON.parse(element?.textContent ?? "null") as T;
 }
