@@ -175,10 +175,15 @@ def _table(rows: list[dict[str, object]]) -> str:
 
 
 def _ratio(seconds: list[float], bare: list[float]) -> str:
-    """Return the median of the rounds' ratios, and its interval."""
+    middle, low, high = spread(seconds, bare)
+    return f"{middle:.2f}x ({low:.2f}-{high:.2f})"
+
+
+def spread(seconds: list[float], bare: list[float]) -> tuple[float, float, float]:
+    """Return the median of the rounds' ratios, and the interval that has the median in 95 % of cases."""
     ratios = sorted(each / other for each, other in zip(seconds, bare, strict=True))
     at = _rank(len(ratios))
-    return f"{statistics.median(ratios):.2f}x ({ratios[at]:.2f}-{ratios[-1 - at]:.2f})"
+    return statistics.median(ratios), ratios[at], ratios[-1 - at]
 
 
 def _rank(n: int) -> int:
