@@ -3,14 +3,19 @@
 import os
 import subprocess
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from footfall.analyze.profile.clocks import Clock, known_clocks
 from footfall.analyze.resolve import resolve
 from footfall.model import RUN_VARIABLE
+from footfall.observe.pure.collector import make_room, sampling_threads
+from footfall.observe.pure.monitoring import PureMonitoring
+from footfall.observe.pure.recorder import PureRecorder
 from footfall.record.run.directory import RunSettings, make_run_directory
 from footfall.tier import PURE_VARIABLE
 
@@ -82,3 +87,23 @@ def test_times_threads_forks_and_contexts(tmp_path: Path) -> None:
     assert cpu_ns["of_sleeper"] < cpu_ns["of_short"]
     assert (contexts["of_long"], contexts["of_short"], contexts["of_child"]) == ({"first"}, {"second"}, {"second"})
     assert known_clocks(profile) == {Clock.CPU, Clock.WALL, Clock.SAMPLES}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with 3.12")
+def test_functions_that_our_thread_runs_are_not_decided_about() -> None:
+    """An event of what the sampling thread calls makes no objects there: they could start the garbage collector."""
+    asked: list[str] = []
+
+    def decide(path: str) -> None:
+        asked.append(path)
+
+    engine = PureMonitoring(4, decide, cast("PureRecorder", None), with_branches=False)
+    code = make_room.__code__
+    sampling_threads.add(threading.get_ident())
+    try:
+        assert engine._on_start(code, 0) is sys.monitoring.DISABLE
+        assert asked == []
+    finally:
+        sampling_threads.discard(threading.get_ident())
+    engine._on_start(code, 0)
+    assert asked == [code.co_filename]

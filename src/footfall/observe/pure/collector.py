@@ -12,7 +12,10 @@ from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
 
-__all__ = ["has_room", "make_room", "pause", "resume", "save_room"]
+__all__ = ["has_room", "make_room", "pause", "resume", "sampling_threads", "save_room"]
+
+sampling_threads: "set[int]" = set()
+"""The identities of our threads. Events of what they run must not make objects either: they are not recorded."""
 
 _N_SPARE = 32
 _N_IN_ROOM = 4

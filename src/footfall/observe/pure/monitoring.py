@@ -5,6 +5,7 @@ each set a flag at an instruction's place in the record file and are then disabl
 what callbacks call.
 """
 
+import _thread
 import os
 import sys
 from sys import _getframe  # as it is now: the program may replace it
@@ -21,6 +22,7 @@ from footfall.model import (
 from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.messages import report
 from footfall.observe.pure import contexts
+from footfall.observe.pure.collector import sampling_threads
 from footfall.observe.pure.recorder import PureRecorder
 from footfall.observe.pure.watched_places import (
     ExceptStarEnds,
@@ -45,7 +47,9 @@ if TYPE_CHECKING:
 __all__ = ["start", "stop"]
 
 _UNKNOWN = object()
-_DEBUGGER_ASKS, _DEBUGGER_BEGINS = "Bdb.set_stepinstr", "Bdb.start_trace"
+_DEBUGGER_ASKS = "Bdb.set_stepinstr"
+_OF_DEBUGGER = (_DEBUGGER_ASKS, "Bdb.start_trace")
+_get_ident = _thread.get_ident  # as it is now: the program may replace it
 _KEPT_LINES = 64
 _NONE: "list[int]" = []
 
@@ -156,12 +160,14 @@ class PureMonitoring:
     # Code objects
 
     def _on_start(self, code: "CodeType", offset: int) -> object:
+        if _get_ident() in sampling_threads:
+            return self._disable
         path = self._decisions.get(code.co_filename, _UNKNOWN)
         if path is None and not HAS_INSTRUCTION_DEBUGGER:
             return self._disable
         if self._is_off:
             return self._disable
-        if HAS_INSTRUCTION_DEBUGGER and code.co_qualname in (_DEBUGGER_ASKS, _DEBUGGER_BEGINS):
+        if HAS_INSTRUCTION_DEBUGGER and code.co_qualname in _OF_DEBUGGER:
             self._follow_debugger(code.co_qualname == _DEBUGGER_ASKS)
             return None  # it will be called again
         try:

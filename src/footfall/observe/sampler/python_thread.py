@@ -22,7 +22,7 @@ from footfall.formats import COUNT_CPU, COUNT_LATE, COUNT_SAMPLES, COUNT_TICKS, 
 from footfall.observe.interruptions import Undisturbed
 from footfall.observe.messages import report
 from footfall.observe.pure import children as pure_children
-from footfall.observe.pure.collector import has_room, make_room, pause, resume, save_room
+from footfall.observe.pure.collector import has_room, make_room, pause, resume, sampling_threads, save_room
 from footfall.observe.pure.contexts import context_of_thread
 from footfall.observe.pure.recorder import PureRecorder
 from footfall.observe.pure.sample_log import HIDDEN, PureSampleLog
@@ -227,13 +227,16 @@ class _Sampler:
             report("sampler-failed", "the profile did not start in a forked process: " + str(error) + ".")
 
     def _sample_repeatedly(self, wake: "Any", done: "Any") -> None:
+        own = _get_ident()
         try:
+            sampling_threads.add(own)
             self._own_native_id = _get_native_id()
             self._sample_until_woken(wake)
         except Exception as error:  # any failure of ours must leave the program as it is
             report("sampler-failed", "the profile ends early: " + repr(error) + ".")
         finally:
             self._end_log()
+            sampling_threads.discard(own)
             done.release()
 
     def _end_log(self) -> None:
