@@ -1,8 +1,9 @@
 /* stack.c owns the walk of one thread's frames. The thread keeps running while it is read, so the order matters: one
  * call copies first the used part of its data-stack chunk and then its thread state. So current_frame is newer than the
- * frames, and the frame that it points to was whole when it was copied, unless it is the youngest. Frames elsewhere
- * (generators, shims on the C stack, older chunks) are read ahead by the same call if the last walk found them, else during
- * the walk. */
+ * frames, and the frame that it points to was whole when it was copied, unless it is the youngest. If a call began
+ * meanwhile in memory that was not used before, its frame leads nowhere: then the walk begins at the frame that was
+ * current before the copy, which the same call reads first. Frames elsewhere (generators, shims on the C stack, older
+ * chunks) are read ahead by that call if the last walk found them, else during the walk. */
 #include "walk/stack.h"
 
 #include "record/format.h"
@@ -35,6 +36,8 @@ typedef struct walk_run {
     int has_next_header;
     uint32_t n_chunks;
     uint64_t frame;
+    uint64_t first_frame; /* the current frame before anything was copied; 0 = unknown */
+    int has_not_begun;    /* the walk met a frame that had not begun when it was copied */
     uint64_t base_frame;
     uint32_t n_ahead; /* older chunks that were copied with the current one */
     uint32_t next_ahead;
@@ -133,20 +136,28 @@ used_bytes(const thread_fields *fields)
 /* What one read of a thread returned. */
 typedef struct thread_look {
     unsigned char state[MAX_THREAD_OFFSET + 32];
+    uint64_t first_frame;  /* the current frame before anything else was read; 0 = unknown */
     uint64_t cframe_frame; /* the current frame if has_cframe */
     thread_fields fields;
 } thread_look;
 
-/* Copy outside frames, older chunks, chunk, current frame and thread state, in that order and in one call, from where the last read
- * says that they are. 0, or -1 if not all of it was readable. */
+/* Copy the current frame's address, outside frames, older chunks, chunk, that address again and the thread state, in that
+ * order and in one call, from where the last read says that they are. 0, or -1 if not all of it was readable. */
 static int
 read_guess(walk_run *walk, uint64_t thread, const stack_lane *guess, thread_look *look)
 {
     const walk_offsets *offsets = walk->walker->offsets;
-    memory_span spans[MAX_OUTSIDE + MAX_CHUNKS_AHEAD + MAX_EXTRA_SPANS + MAX_COLLECTOR_SPANS + 3];
+    memory_span spans[MAX_OUTSIDE + MAX_CHUNKS_AHEAD + MAX_EXTRA_SPANS + MAX_COLLECTOR_SPANS + 4];
     int n = collector_spans(&walk->walker->collector, offsets, spans);
     for (int i = 0; i < walk->walker->n_extra; i++) {
         spans[n++] = walk->walker->extra[i];
+    }
+    look->first_frame = 0;
+    if (!offsets->has_cframe) {
+        spans[n++] = (memory_span){thread + offsets->thread_frame, &look->first_frame, 8};
+    }
+    else if (guess->cframe != 0) {
+        spans[n++] = (memory_span){guess->cframe + offsets->cframe_frame, &look->first_frame, 8};
     }
     for (uint32_t i = 0; i < guess->n_outside; i++) {
         walk->outside[i] = guess->outside[i];
@@ -175,13 +186,14 @@ read_guess(walk_run *walk, uint64_t thread, const stack_lane *guess, thread_look
 }
 
 static void
-accept_snapshot(walk_run *walk, const stack_lane *copied, uint64_t frame, const thread_fields *fields)
+accept_snapshot(walk_run *walk, const stack_lane *copied, uint64_t frame, const thread_look *look)
 {
     walk->current = (copied_region){copied->chunk, copied->used_bytes, walk->walker->chunk};
     walk->next_chunk = copied->used_bytes >= 8 ? load_u64(walk->walker->chunk) : 0;
     walk->frame = frame;
-    walk->base_frame = fields->base_frame;
-    walk->walker->fields = *fields;
+    walk->first_frame = look->first_frame;
+    walk->base_frame = look->fields.base_frame;
+    walk->walker->fields = look->fields;
 }
 
 /* Return whether the thread has gone so much deeper since the last look that its frame is beyond what was copied of the
@@ -222,12 +234,12 @@ take_snapshot(walk_run *walk, uint64_t thread, stack_lane *lane)
         lane->cframe = offsets->has_cframe ? fields->frame : 0;
         if (is_cframe_right && (copied.used_bytes != 0 ? copied.chunk == fields->chunk : fields->chunk == 0)
             && (tries == MAX_SNAPSHOT_TRIES - 1 || !is_beyond_copied(&copied, fields, frame))) {
-            accept_snapshot(walk, &copied, frame, fields);
+            accept_snapshot(walk, &copied, frame, &look);
             return WALK_OK;
         }
         if (tries == MAX_SNAPSHOT_TRIES - 1 && frame_before > copied.chunk
             && frame_before - copied.chunk < copied.used_bytes) {
-            accept_snapshot(walk, &copied, frame_before, fields);
+            accept_snapshot(walk, &copied, frame_before, &look);
             return WALK_OK;
         }
         if (offsets->has_cframe && fields->frame == 0) {
@@ -535,12 +547,27 @@ follow_frames(walk_run *walk)
                 return WALK_OK;
             }
             if (previous == 0) {
+                walk->has_not_begun = 1;
                 return WALK_TORN;
             }
         }
         address = previous;
     }
     return WALK_TORN;
+}
+
+/* Follow the frames from the one that was current before they were copied, in what has been copied. */
+static walk_status
+follow_first_frame(walk_run *walk)
+{
+    forget_walked(walk->walker);
+    walk->lane->n_outside = walk->lane->n_older = 0;
+    walk->older = (copied_region){0};
+    walk->next_chunk = load_u64(walk->walker->chunk);
+    walk->has_next_header = 0;
+    walk->n_chunks = walk->next_ahead = walk->next_outside = 0;
+    walk->frame = walk->first_frame;
+    return follow_frames(walk);
 }
 
 walk_status
@@ -555,6 +582,10 @@ stack_walk(stack_walker *walker, uint64_t thread, stack_lane *lane)
     lane->n_outside = lane->n_older = 0;
     if (status == WALK_OK) {
         status = follow_frames(&walk);
+        int is_older_known = walk.first_frame != 0 && walk.first_frame != walk.frame && walk.current.size != 0;
+        if (status == WALK_TORN && walk.has_not_begun && is_older_known) {
+            status = follow_first_frame(&walk);
+        }
     }
     if (walker->offsets->root == ROOT_BY_THREAD_OWNER && walker->n_frames != 0) {
         walker->entered = walker->entered_first = walker->fields.frame; /* the loop's _PyCFrame */
