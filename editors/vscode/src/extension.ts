@@ -15,6 +15,7 @@ import type { TestsOfLine } from "./service/answers";
 
 /** A save that formats, or a file that is read again, is several changes. */
 const SETTLED_MS = 50;
+const SAVING_MS = 5000;
 
 /** Say that no test runs a line, and whether anything else does. */
 function whyNone({ name, line, is_run_outside_tests: isRun }: TestsOfLine): string {
@@ -74,8 +75,14 @@ export function activate(context: vscode.ExtensionContext): void {
   /** Save what is being edited, as the editor does before it runs something. */
   const saveAll = async () => {
     const document = vscode.window.activeTextEditor?.document;
-    const isSaved = !document?.isUntitled || (await document.save());
-    if (!isSaved || !(await vscode.workspace.saveAll(false))) throw new Error("Save the file first.");
+    if (document?.isUntitled) await document.save();
+    // whether it says that it has saved all does not count: the editor may be saving by itself at this moment
+    const isLeft = () => vscode.workspace.textDocuments.some((each) => each.isDirty && !each.isUntitled);
+    for (const start = Date.now(); ; await new Promise((resolve) => setTimeout(resolve, SETTLED_MS))) {
+      await vscode.workspace.saveAll(false);
+      if (!isLeft()) return;
+      if (Date.now() - start > SAVING_MS) throw new Error("Save the file first.");
+    }
   };
   const waiting = new Map<vscode.TextDocument, NodeJS.Timeout>();
   const refreshSoon = (document: vscode.TextDocument) => {

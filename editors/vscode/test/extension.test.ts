@@ -90,8 +90,9 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
   fake.seen.pick = undefined;
 
   // what was not saved is, before a file is run
+  fake.workspace.textDocuments.push({ isDirty: true });
   await fake.seen.commands.get("footfall.profileFile")?.();
-  assert.deepEqual([fake.seen.saves, fake.seen.typed.splice(0)], [1, [`${python} -m footfall run ${main}`]]);
+  assert.deepEqual([fake.seen.saves, fake.seen.typed.splice(0)], [2, [`${python} -m footfall run ${main}`]]);
 
   await fake.seen.commands.get("footfall.flame")?.();
   const { webview } = fake.seen.panel as { webview: { html: string; messages: fake.EventEmitter } };
