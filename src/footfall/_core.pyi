@@ -45,10 +45,11 @@ def monitoring_pause() -> bool:
 def monitoring_resume() -> bool:
     """Measure what begins from now on. False if measured code is running, as it would be measured too."""
 
-def monitoring_start(tool_id: int, decide: Callable[[str], str | None], with_branches: bool, /) -> None:
+def monitoring_start(tool_id: int, decide: Callable[[str], str | None], with_branches: bool, only_new: bool, /) -> None:
     """Measure every code object whose file `decide(co_filename)` gives a path for.
 
-    Only available with sys.monitoring.
+    If `only_new`, generators that began before are seen as well; else the caller finds them. Only available with
+    sys.monitoring.
     """
 
 def monitoring_stop() -> None:

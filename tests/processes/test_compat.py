@@ -503,6 +503,20 @@ PROGRAMS = {
         cov.html_report(directory="site")
         print(os.path.exists("site/index.html"), cov.xml_report())
     """,
+    "generators that began before": """
+        import lib
+        for branch in (True, False):
+            steps, other = lib.steps(), lib.steps()
+            next(steps)
+            next(other)
+            cov = coverage.Coverage(data_file=None, branch=branch, include=["*/lib.py"])
+            with cov.collect():
+                next(steps)
+            show(cov.get_data())
+            with cov.collect():
+                print(list(other), list(steps))
+            show(cov.get_data())
+    """,
     "starts and stops in a loop": """
         import lib, threading
         cov = coverage.Coverage(data_file=None, branch=True, include=["*/lib.py", "*/stops.py"])

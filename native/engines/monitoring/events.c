@@ -261,6 +261,15 @@ watch_resumed_handler(PyObject *module, PyObject *const *args, Py_ssize_t n_args
 static PyObject *
 on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
+    struct monitoring *mon = get_state(module)->monitoring;
+    if (mon != NULL && mon->only_new && n_args >= 1 && PyCode_Check(args[0]) && code_events_of(mon, args[0]) == NULL) {
+        PyObject *looked_at = on_py_start(module, args, n_args); // owned
+        mon = get_state(module)->monitoring;
+        if (mon == NULL || code_events_of(mon, args[0]) == NULL) {
+            return looked_at;
+        }
+        Py_DECREF(looked_at);
+    }
     PyObject *answer = on_place(module, args, n_args, EVENT_RESUMED);
     watch_resumed_handler(module, args, n_args);
     return answer;
@@ -376,6 +385,10 @@ monitoring_register_callbacks(PyObject *module, PyObject *monitoring, int with_b
         return -1;
     }
     get_state(module)->monitoring->instruction_event = instruction;
+    if (get_state(module)->monitoring->only_new
+        && register_callback(module, monitoring, &py_resume_callback, "PY_RESUME", &sets->global) < 0) {
+        return -1;
+    }
     return with_branches ? register_branch_callbacks(module, monitoring, sets) : 0;
 }
 

@@ -43,9 +43,10 @@ start_events(PyObject *module, PyObject *monitoring, int with_branches)
 }
 
 PyDoc_STRVAR(monitoring_start_doc,
-             "monitoring_start($module, tool_id, decide, with_branches, /)\n--\n\n"
+             "monitoring_start($module, tool_id, decide, with_branches, only_new, /)\n--\n\n"
              "Measure every code object whose file `decide(co_filename)` gives a path for.\n\n"
-             "The record file must be open and the tool id taken. Branches need CPython 3.14.");
+             "The record file must be open and the tool id taken. Branches need CPython 3.14. If `only_new`, generators\n"
+             "that began before are seen as well; else the caller finds them.");
 
 static PyObject *
 monitoring_start(PyObject *module, PyObject *args)
@@ -54,7 +55,8 @@ monitoring_start(PyObject *module, PyObject *args)
     PyObject *tool_id;
     PyObject *decide;
     int with_branches;
-    if (!PyArg_ParseTuple(args, "O!Op:monitoring_start", &PyLong_Type, &tool_id, &decide, &with_branches)) {
+    int only_new;
+    if (!PyArg_ParseTuple(args, "O!Opp:monitoring_start", &PyLong_Type, &tool_id, &decide, &with_branches, &only_new)) {
         return NULL;
     }
     if (state->recorder == NULL || state->monitoring != NULL) {
@@ -71,6 +73,7 @@ monitoring_start(PyObject *module, PyObject *args)
         return PyErr_NoMemory();
     }
     state->monitoring = mon;
+    mon->only_new = only_new;
     mon->tool_id = Py_NewRef(tool_id);
     mon->decide = Py_NewRef(decide);
     mon->decisions = PyDict_New();

@@ -48,6 +48,7 @@ struct monitoring {
     long context_events; /* additional global events, once there are contexts */
     long instruction_event;
     int with_branches;
+    int only_new; /* calls are measured that begin after the start, and generators that continue */
     Py_ssize_t extra_index; /* of code_events in co_extra; 0 is valid, -1 is none */
     uint32_t start; /* module_state.n_starts */
     int is_off; /* after an internal failure */

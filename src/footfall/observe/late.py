@@ -120,7 +120,7 @@ def _measure_in_core(
 
 
 def _start_monitoring(settings: "Settings", scope: Scope, traced_frames: "TracedFrames | None", only_new: bool) -> None:
-    tool_id = start_monitoring(scope, settings.branch)
+    tool_id = start_monitoring(scope, settings.branch, only_new)
     if not only_new:
         _watch_running(tool_id, scope)
     if traced_frames is not None:

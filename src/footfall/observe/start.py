@@ -289,10 +289,10 @@ def _open_record(settings: Settings, engine: int) -> None:
     os.register_at_fork(after_in_child=_core.record_after_fork)
 
 
-def start_monitoring(scope: Scope, with_branches: bool) -> int:
+def start_monitoring(scope: Scope, with_branches: bool, only_new: bool = False) -> int:
     """Start measuring with a sys.monitoring tool id, one of which must be free; return the id.
 
-    The record file must be open.
+    The record file must be open. With `only_new` generators that began before are seen when they continue.
     """
     tool_id = free_tool_id()
     assert tool_id is not None  # checked a moment ago
@@ -300,11 +300,11 @@ def start_monitoring(scope: Scope, with_branches: bool) -> int:
     if HAS_CORE:
         from footfall import _core
 
-        _core.monitoring_start(tool_id, scope.decide, with_branches)
+        _core.monitoring_start(tool_id, scope.decide, with_branches, only_new)
     else:
         from footfall.observe.pure import monitoring as pure_monitoring
 
-        pure_monitoring.start(tool_id, scope.decide, with_branches)
+        pure_monitoring.start(tool_id, scope.decide, with_branches, only_new)
     return tool_id
 
 

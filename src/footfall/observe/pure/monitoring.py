@@ -96,7 +96,9 @@ class PureMonitoring:
 
     is_following_forks = False
 
-    def __init__(self, tool_id: int, decide: "Decide", recorder: PureRecorder, with_branches: bool) -> None:
+    def __init__(
+        self, tool_id: int, decide: "Decide", recorder: PureRecorder, with_branches: bool, only_new: bool
+    ) -> None:
         self._tool_id = tool_id
         self._decide = decide
         self._recorder = recorder
@@ -114,6 +116,10 @@ class PureMonitoring:
         self._local = events.LINE
         self._watched = 0
         self._of_contexts = 0
+        self._only_new = only_new
+        if only_new:
+            self._callbacks[events.PY_RESUME] = self._on_resume
+            self._everywhere |= events.PY_RESUME
         if self._with_branches:
             self._add_branch_events(events)
 
@@ -311,6 +317,11 @@ class PureMonitoring:
 
     def _on_resume(self, code: "CodeType", offset: int) -> object:
         measured = self._measured.get(id(code))
+        if measured is None and self._only_new:  # it began before measuring did
+            answer = self._on_start(code, offset)
+            measured = self._measured.get(id(code))
+            if measured is None:
+                return answer
         return None if measured is None else self._event(measured, _getframe(1), offset >> 1, EVENT_RESUMED)
 
     def _on_instruction(self, code: "CodeType", offset: int) -> object:
@@ -416,11 +427,14 @@ class PureMonitoring:
             frame = frame.f_back
 
 
-def start(tool_id: int, decide: "Decide", with_branches: bool) -> None:
-    """Measure every code object whose file `decide(co_filename)` gives a path for. The record must be open."""
+def start(tool_id: int, decide: "Decide", with_branches: bool, only_new: bool) -> None:
+    """Measure every code object whose file `decide(co_filename)` gives a path for. The record must be open.
+
+    If `only_new`, generators that began before are seen as well; else the caller finds them.
+    """
     recorder = PureRecorder.current
     assert recorder is not None
-    engine = PureMonitoring.current = PureMonitoring(tool_id, decide, recorder, with_branches)
+    engine = PureMonitoring.current = PureMonitoring(tool_id, decide, recorder, with_branches, only_new)
     if not PureMonitoring.is_following_forks:
         PureMonitoring.is_following_forks = True
         os.register_at_fork(after_in_child=_begin_child)
