@@ -95,16 +95,14 @@ def tally(
 ) -> FileResult:
     """Count the result of one file or region; every line here is a first line."""
     missing = statements - executed
-    branch_lines = {line for line, count in exit_counts.items() if count > 1}
-    missing_branches = tuple(
-        sorted(
-            arc
-            for arc in possible_arcs - executed_arcs
-            if arc[0] in branch_lines and arc[0] not in no_branch and arc[1] not in excluded
-        )
-    )
-    executed_branches = tuple(sorted(arc for arc in possible_arcs & executed_arcs if arc[0] in branch_lines))
-    n_missing_from = dict.fromkeys(sorted(branch_lines), 0)
+    exits_of = dict(sorted([(line, count) for line, count in exit_counts.items() if count > 1]))
+    missing_branches = [
+        arc
+        for arc in possible_arcs - executed_arcs
+        if arc[0] in exits_of and arc[0] not in no_branch and arc[1] not in excluded
+    ]
+    executed_branches = [arc for arc in possible_arcs & executed_arcs if arc[0] in exits_of]
+    n_missing_from = dict.fromkeys(exits_of, 0)
     for start, _ in missing_branches:
         n_missing_from[start] += 1
     return FileResult(
@@ -115,16 +113,16 @@ def tally(
         executed=executed,
         missing=missing,
         has_arcs=has_arcs,
-        executed_branches=executed_branches,
-        missing_branches=missing_branches,
-        branch_stats={line: (exit_counts[line], exit_counts[line] - n) for line, n in n_missing_from.items()},
+        executed_branches=tuple(sorted(executed_branches)),
+        missing_branches=tuple(sorted(missing_branches)),
+        branch_stats={line: (count, count - n_missing_from[line]) for line, count in exits_of.items()},
         numbers=Numbers(
             n_files=1,
             n_statements=len(statements),
             n_excluded=len(excluded),
             n_missing=len(missing),
-            n_branches=sum(exit_counts[line] for line in branch_lines),
-            n_partial_branches=sum(n for line, n in n_missing_from.items() if line not in missing),
+            n_branches=sum(exits_of.values()),
+            n_partial_branches=sum([n for line, n in n_missing_from.items() if line not in missing]),
             n_missing_branches=len(missing_branches),
         ),
         possible_arcs=possible_arcs,

@@ -348,7 +348,7 @@ def system_path(path: str) -> str:
 
 def shown_path(path: str) -> str:
     """Return a path as reports show it: relative if it is below the current directory."""
-    shown = path.removeprefix(os.path.abspath(os.curdir).rstrip("/") + "/")
+    shown = path.removeprefix(os.getcwd().rstrip("/") + "/")
     if shown.isascii():
         return shown
     return shown.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")  # see canonical_path
