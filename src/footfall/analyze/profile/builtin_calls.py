@@ -47,8 +47,8 @@ def mark_builtin_calls(
     file's text, or None if it can't be read. With `only_adapted` only calls that the interpreter had specialized count,
     which is much faster: no file is parsed.
     """
-    if only_adapted and not profile.native_calls:
-        return profile
+    if not profile.native_calls and (only_adapted or all(frame.column is None for frame in profile.frames)):
+        return profile  # no call can be found
     callers = {
         node.parent
         for node in profile.nodes[1:]

@@ -7,11 +7,16 @@ take memory proportional to the square of that. So a stack is made only when nee
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Final
 
-from footfall.analyze.profile.calltree import Cost, Function, Profile, has_source
+from footfall.analyze.profile.calltree import Cost, Profile, has_source
 
 __all__ = ["collapse_stacks", "frames_above"]
+
+_MAX_NAMES: Final = 1 << 14
+"""Names of frames that are kept: there may be as many frames as nodes, and most recur soon or not at all."""
 
 
 def frames_above(profile: Profile, node: int) -> list[int]:
@@ -32,7 +37,7 @@ def collapse_stacks(profile: Profile, with_lines: bool = False) -> Iterator[tupl
     functions of that name; or only the name if there is no source. No stack comes twice. Time in which no Python code
     ran has the empty stack. Memory use depends on the number of nodes.
     """
-    tree = _NamedTree(profile, _frame_names(profile, with_lines))
+    tree = _NamedTree(profile, lru_cache(_MAX_NAMES)(_frame_namer(profile, with_lines)))
     path: list[str] = []
     todo = [([0], 0)]  # nodes of one stack, depth
     while todo:
@@ -49,8 +54,8 @@ def collapse_stacks(profile: Profile, with_lines: bool = False) -> Iterator[tupl
 class _NamedTree:
     """The tree by the names of its frames. Node 0 is the root. In arrays, as there may be a million nodes."""
 
-    def __init__(self, profile: Profile, frame_names: list[str]) -> None:
-        self._frame_names = frame_names
+    def __init__(self, profile: Profile, frame_name: Callable[[int], str]) -> None:
+        self._frame_name = frame_name
         self._nodes = profile.nodes
         self._first_children = array("I", bytes(4 * len(profile.nodes)))
         self._next_siblings = array("I", bytes(4 * len(profile.nodes)))
@@ -64,7 +69,7 @@ class _NamedTree:
 
     def name(self, node: int) -> str:
         """Return a node's text; the root has none."""
-        return self._frame_names[self._nodes[node].frame]
+        return self._frame_name(self._nodes[node].frame)
 
     def cost(self, alike: list[int]) -> Cost | None:
         """Return the cost of nodes that look alike, with their callers; None if they have none."""
@@ -87,8 +92,8 @@ class _NamedTree:
         return found
 
 
-def _frame_names(profile: Profile, with_lines: bool) -> list[str]:
-    """Return the text of each frame."""
+def _frame_namer(profile: Profile, with_lines: bool) -> Callable[[int], str]:
+    """Return a function that gives a frame's text by its number."""
     first_lines: dict[tuple[str, str], int] = {}
     several: set[tuple[str, str]] = set()
     if (
@@ -99,11 +104,12 @@ def _frame_names(profile: Profile, with_lines: bool) -> list[str]:
             if first_lines.setdefault(key, frame.function.first_line) != frame.function.first_line:
                 several.add(key)
 
-    def name(function: Function, line: int) -> str:
+    def name(number: int) -> str:
+        function, line = profile.frames[number][:2]
         if not has_source(function.path):
             return function.qualname
         is_alone = not several or function[:2] not in several
         place = f":{line}" if with_lines else "" if is_alone else f":{function.first_line}"
         return f"{function.qualname} ({function.path}{place})"
 
-    return [name(frame.function, frame.line) for frame in profile.frames]
+    return name

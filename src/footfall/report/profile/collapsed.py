@@ -17,6 +17,8 @@ __all__ = ["render_collapsed", "render_perf_collapsed"]
 
 _NS_PER_US = 1000
 _NO_PYTHON = "(no Python code)"
+_MAX_SHOWN = 1 << 14
+"""Names whose text is kept: those of neighbouring stacks recur, and there may be a million."""
 
 
 def render_collapsed(profile: Profile, *, with_lines: bool = False, clock: Clock = Clock.SAMPLES) -> Iterator[str]:
@@ -43,6 +45,8 @@ def _lines(profile: Profile, first: list[str], with_lines: bool, clock: Clock) -
     left = 0  # nanoseconds of a unit that is not full; the next stack has them
     for stack, cost in collapse_stacks(profile, with_lines):
         count, left = divmod(read(cost) + left, unit)
+        if len(shown) > _MAX_SHOWN:
+            shown.clear()
         for name in stack:
             if name not in shown:
                 shown[name] = printable(name).replace(";", ":")
