@@ -13,6 +13,7 @@ from both_reports import run_theirs
 from engines import IS_CPYTHON, Engine, each_engine
 from footfall.analyze.source.imported import infer_lines
 from footfall.record.data.coverage_tables import StoredFile, read_coverage
+from footfall.tier import PURE_VARIABLE
 from site_data import payloads
 
 
@@ -90,6 +91,7 @@ class Program:
 
     def __init__(self, work: Path) -> None:
         self.work = work.resolve()
+        self._variables: dict[str, str] = {}
 
     def run(self, text: str, library: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
         (self.work / "library.py").write_text(library or _LIBRARY)
@@ -98,7 +100,7 @@ class Program:
         return subprocess.run(
             [sys.executable, str(path)],
             cwd=self.work,
-            env={**os.environ, **variables},
+            env={**os.environ, **self._variables, **variables},
             text=True,
             capture_output=True,
             timeout=60,
@@ -106,6 +108,8 @@ class Program:
 
     def use(self, engine: Engine) -> str:
         """Leave branches out where the engine sees none; return what FOOTFALL_ENGINE is to be."""
+        if engine.is_pure:
+            self._variables[PURE_VARIABLE] = "1"
         (self.work / ".coveragerc").write_text(f"[run]\nbranch = {engine.branch}\n")
         return engine.name
 
@@ -427,9 +431,43 @@ def factory(x):
     def use():
         return Local().work()
     return use
+class Pause:
+    def __await__(self):
+        yield self
+async def deep(x):
+    if x:
+        await Pause()
+    return x
+async def task(x):
+    await deep(x)
+    try:
+        if x > 1:
+            await Pause()
+    finally:
+        x = 4
+    return x
+async def stream(x):
+    await Pause()
+    for i in range(x):
+        if i:
+            yield i
+async def consume(x):
+    async for each in stream(x):
+        if each > 1:
+            return each
+def delegate(x):
+    yield from steps(x)
+    if x:
+        return 3
+def suspend():
+    global suspended
+    suspended = [task(1), task(2), consume(3), consume(1), stream(3).asend(None), delegate(1)]
+    for each in suspended:
+        each.send(None)
 made = outer(1)
 begun, ended, fresh = steps(1), steps(0), steps(2)
 next(begun), next(ended)
+suspend()
 part = functools.partial(Thing.static, 1)
 held = collections.deque([lambda x: x or 0])
 unbegun = wait(1)
@@ -439,18 +477,20 @@ def run():
     list(begun), list(fresh), next(ended), ended.close()
     thing.method(1), thing.method(0), part(), Thing.make(1), thing.value, thing.decorated(2), thing.decorated(5), len(thing)
     made(4), outer(2)(3), held[0](0), errors(0), errors(1), changed(0), recursive(3), factory(1)()
-    for each in unbegun, wait(0):
+    for each in unbegun, wait(0), *suspended:
         try:
-            each.send(None)
+            while True:
+                each.send(None)
         except StopIteration:
             pass
+    suspended.clear()
     list(map(changed, [1]))
 """
 
 
 @each_engine
 def test_functions_of_all_kinds_are_measured_as_by_coverage(program, engine) -> None:
-    """Wherever they are held, and generators that wait, by each of two measurements as by coverage.py in its place."""
+    """Wherever they are held, and generators and coroutines that wait, twice, as by coverage.py in its place."""
     text = """
         import sys, kinds
         for number in "12":

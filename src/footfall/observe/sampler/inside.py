@@ -1,6 +1,6 @@
 """Starts the inside sampler: called by the start hook in each measured CPython process.
 
-The sampling is in C (native/inside/inside.c): a native thread that reads this process's own stacks. Where the kernel
+The sampling is in C (native/sampler/loop.c): a native thread that reads this process's own stacks. Where the kernel
 forbids that, observe/sampler/fallback.py replaces it.
 """
 
