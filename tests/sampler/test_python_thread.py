@@ -97,7 +97,7 @@ def test_functions_that_our_thread_runs_are_not_decided_about() -> None:
     def decide(path: str) -> None:
         asked.append(path)
 
-    engine = PureMonitoring(4, decide, cast("PureRecorder", None), with_branches=False)
+    engine = PureMonitoring(4, decide, cast("PureRecorder", None), with_branches=False, only_new=False)
     code = make_room.__code__
     sampling_threads.add(threading.get_ident())
     try:
