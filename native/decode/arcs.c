@@ -33,7 +33,18 @@ typedef struct walker {
     int32_t n_steps, n_done, n_slots;
     int32_t *slots; /* numbers of steps, plus 1; a power of 2, at least twice the steps */
     PyObject *lines, *arcs;
+    uint8_t *reached; /* owned, NULL: not wanted; 1 at the units where walks ended: by their LINE event, or an exit */
+    int32_t n_reached;
 } walker;
+
+static void
+note_reached(walker *self, int32_t unit)
+{
+    if (self->reached != NULL && !self->reached[unit]) {
+        self->reached[unit] = 1;
+        self->n_reached++;
+    }
+}
 
 static int
 add_line(PyObject *lines, int32_t line)
@@ -64,6 +75,7 @@ static int
 leave(walker *self, int32_t unit, int32_t last_line)
 {
     int32_t line = self->graph->units[unit].line;
+    note_reached(self, unit);
     if (line != last_line && add_arc(self, last_line, line) < 0) {
         return -1;
     }
@@ -185,7 +197,11 @@ go(walker *self, walk_step step, int32_t target, int32_t previous)
         step.unit = target;
         return add_step(self, step);
     }
-    return has_fired ? add_arc(self, step.last_line, units[target].line) : 0;
+    if (!has_fired) {
+        return 0;
+    }
+    note_reached(self, target);
+    return add_arc(self, step.last_line, units[target].line);
 }
 
 /* The ways that a branch may have gone when `last_line` came before it. */
@@ -397,42 +413,16 @@ static int
 add_start_if_only_it_reaches(walker *self)
 {
     PyObject *lines = self->lines, *arcs = self->arcs;
-    PyObject *ends = PySet_New(NULL);
-    int status = -1, reaches_more = 0;
-    self->lines = PySet_New(NULL);
-    self->arcs = PySet_New(NULL);
-    if (ends == NULL || self->lines == NULL || self->arcs == NULL
-        || walk(self, self->graph->first_unit, -self->graph->first_line) < 0) {
-        goto done;
-    }
-    for (int is_start = 0; is_start < 2 && !reaches_more; is_start++) {
-        PyObject *iterator = PyObject_GetIter(is_start ? self->arcs : arcs), *arc;
-        if (iterator == NULL) {
-            goto done;
-        }
-        int failed = 0;
-        while (!failed && (arc = PyIter_Next(iterator)) != NULL) {
-            PyObject *end = PyTuple_GET_ITEM(arc, 1);
-            int has = is_start ? PySet_Contains(ends, end) : PySet_Add(ends, end);
-            failed = has < 0;
-            reaches_more |= is_start && has == 0;
-            Py_DECREF(arc);
-        }
-        Py_DECREF(iterator);
-        if (failed || PyErr_Occurred()) {
-            goto done;
-        }
-    }
-    if (reaches_more) {
+    int32_t n_reached = self->n_reached;
+    self->lines = PySet_New(NULL); // owned
+    self->arcs = PySet_New(NULL); // owned
+    int has_sets = self->lines != NULL && self->arcs != NULL;
+    int status = has_sets ? walk(self, self->graph->first_unit, -self->graph->first_line) : -1;
+    if (status == 0 && self->n_reached != n_reached) {
         PyObject *both = PyNumber_InPlaceOr(arcs, self->arcs);
         Py_XDECREF(both);
         status = both == NULL ? -1 : 0;
     }
-    else {
-        status = 0;
-    }
-done:
-    Py_XDECREF(ends);
     Py_XDECREF(self->lines);
     Py_XDECREF(self->arcs);
     self->lines = lines;
@@ -480,6 +470,10 @@ arcs_of_events(const code_graph *graph, const uint8_t *events, Py_ssize_t n_even
     if (self.lines == NULL || self.arcs == NULL || read_except_star_ways(&self, events, n_events) < 0) {
         goto done;
     }
+    if (is_partial && (self.reached = PyMem_Calloc((size_t)graph->n_units, 1)) == NULL) {
+        PyErr_NoMemory();
+        goto done;
+    }
     int32_t unsent = is_partial ? unsent_first_line(graph, events) : -1;
     if (unsent >= 0) {
         changed = PyMem_Malloc((size_t)graph->n_units);
@@ -498,6 +492,7 @@ done:
     Py_XDECREF(self.lines);
     Py_XDECREF(self.arcs);
     PyMem_Free(changed);
+    PyMem_Free(self.reached);
     PyMem_Free(self.except_star_ways);
     PyMem_Free(self.steps);
     PyMem_Free(self.slots);

@@ -517,6 +517,43 @@ PROGRAMS = {
                 print(list(other), list(steps))
             show(cov.get_data())
     """,
+    "generators that end, or begin anew, after others that began before": """
+        open("numbers_.py", "w").write('''if True:
+            def count(n):
+                for i in range(n):
+                    if i == 1:
+                        yield i
+                    else:
+                        yield -i
+                return
+        ''')
+        import numbers_
+        def measured():
+            return coverage.Coverage(data_file=None, branch=True, include=["*/numbers_.py"])
+        closed, resumed, thrown = (numbers_.count(3) for _ in range(3))
+        for each in (closed, resumed, thrown):
+            next(each)
+        if sys.version_info[:2] == (3, 14):  # the C tracer has no row before; 3.15 says nothing of it
+            cov = measured()
+            with cov.collect():
+                closed.close()
+            show(cov.get_data())
+        cov = measured()
+        with cov.collect():
+            next(resumed)
+            cov.switch_context("next")
+            next(resumed)
+            print(list(numbers_.count(4)))
+        show(cov.get_data())
+        if sys.version_info >= (3, 14):
+            cov = measured()
+            with cov.collect():
+                try:
+                    thrown.throw(KeyError)
+                except KeyError:
+                    print("thrown")
+            show(cov.get_data())
+    """,
     "starts and stops in a loop": """
         import lib, threading
         cov = coverage.Coverage(data_file=None, branch=True, include=["*/lib.py", "*/stops.py"])

@@ -257,29 +257,47 @@ watch_resumed_handler(PyObject *module, PyObject *const *args, Py_ssize_t n_args
     }
 }
 
+/* Return whether to go on with an event of a frame that continues: if it began before measuring did, its code is looked at
+ * first, where such frames are wanted. If not, *answer is the answer to the event; NULL with an exception. */
+static int
+look_at_resumed(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject **answer)
+{
+    struct monitoring *mon = get_state(module)->monitoring;
+    if (mon == NULL || !mon->only_new || n_args < 2 || !PyCode_Check(args[0]) || code_events_of(mon, args[0]) != NULL) {
+        return 1;
+    }
+    *answer = on_py_start(module, args, 2); // owned
+    mon = get_state(module)->monitoring;
+    if (*answer == NULL || mon == NULL || code_events_of(mon, args[0]) == NULL) {
+        return 0;
+    }
+    Py_CLEAR(*answer);
+    return 1;
+}
+
 /* A generator or coroutine continues. */
 static PyObject *
 on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
-    struct monitoring *mon = get_state(module)->monitoring;
-    if (mon != NULL && mon->only_new && n_args >= 1 && PyCode_Check(args[0]) && code_events_of(mon, args[0]) == NULL) {
-        PyObject *looked_at = on_py_start(module, args, n_args); // owned
-        mon = get_state(module)->monitoring;
-        if (mon == NULL || code_events_of(mon, args[0]) == NULL) {
-            return looked_at;
-        }
-        Py_DECREF(looked_at);
+    PyObject *answer;
+    if (!look_at_resumed(module, args, n_args, &answer)) {
+        return answer;
     }
-    PyObject *answer = on_place(module, args, n_args, EVENT_RESUMED);
+    answer = on_place(module, args, n_args, EVENT_RESUMED);
     watch_resumed_handler(module, args, n_args);
     return answer;
 }
 
-/* An exception is thrown into one. */
+/* An exception is thrown into one. This event can't be disabled. */
 static PyObject *
 on_throw(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
-    PyObject *answer = on_exception(module, args, n_args, EVENT_RESUMED);
+    PyObject *answer;
+    if (!look_at_resumed(module, args, n_args, &answer)) {
+        Py_XDECREF(answer);
+        return answer == NULL ? NULL : Py_NewRef(Py_None);
+    }
+    answer = on_exception(module, args, n_args, EVENT_RESUMED);
     watch_resumed_handler(module, args, n_args);
     return answer;
 }
@@ -386,7 +404,8 @@ monitoring_register_callbacks(PyObject *module, PyObject *monitoring, int with_b
     }
     get_state(module)->monitoring->instruction_event = instruction;
     if (get_state(module)->monitoring->only_new
-        && register_callback(module, monitoring, &py_resume_callback, "PY_RESUME", &sets->global) < 0) {
+        && (register_callback(module, monitoring, &py_resume_callback, "PY_RESUME", &sets->global) < 0
+            || register_callback(module, monitoring, &py_throw_callback, "PY_THROW", &sets->global) < 0)) {
         return -1;
     }
     return with_branches ? register_branch_callbacks(module, monitoring, sets) : 0;

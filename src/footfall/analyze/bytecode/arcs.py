@@ -87,7 +87,7 @@ def _walk_all(code: RecordedCode, ops: Opcodes, has_exits: bool, is_partial: boo
         # Resumed frames may have reached the first line too. Only events not reached otherwise show that a frame began.
         start = _Walker(graph, events, code.first_line, ops, has_exits, star_ways)
         start.walk(graph.first_unit, -code.first_line)
-        if {line for _, line in start.arcs} - {line for _, line in walker.arcs}:
+        if start.reached - walker.reached:
             walker.arcs |= start.arcs
     else:
         walker.walk(graph.first_unit, -code.first_line)
@@ -180,6 +180,8 @@ class _Walker:
         self._exit_flag = EVENT_LEFT if has_exits else 0
         self.lines: set[int] = set()
         self.arcs: set[Arc] = set()
+        self.reached: set[int] = set()
+        """The units at which a walk ended: by their LINE event, or where the code was left."""
 
     def walk(self, start: int, line: int) -> None:
         """Follow what ran from `start`, when the last LINE event was for `line`."""
@@ -235,6 +237,7 @@ class _Walker:
             return step._replace(unit=target)
         if has_fired:
             self.arcs.add((step.last_line, graph.lines[target]))
+            self.reached.add(target)
         return None
 
     def _targets(self, unit: int, last_line: int) -> list[int]:
@@ -312,6 +315,7 @@ class _Walker:
 
     def _leave(self, unit: int, last_line: int) -> None:
         """Record the arc out of the code. From 3.14 the tracer rereads the frame's line on return, with -1 for none."""
+        self.reached.add(unit)
         line = self._graph.lines[unit]
         if line != last_line:
             self.arcs.add((last_line, line))

@@ -118,8 +118,8 @@ class PureMonitoring:
         self._of_contexts = 0
         self._only_new = only_new
         if only_new:
-            self._callbacks[events.PY_RESUME] = self._on_resume
-            self._everywhere |= events.PY_RESUME
+            self._callbacks |= {events.PY_RESUME: self._on_resume, events.PY_THROW: self._on_throw}
+            self._everywhere |= events.PY_RESUME | events.PY_THROW
         if self._with_branches:
             self._add_branch_events(events)
 
@@ -355,6 +355,9 @@ class PureMonitoring:
 
     def _on_throw(self, code: "CodeType", offset: int, error: BaseException) -> None:
         measured = self._measured.get(id(code))
+        if measured is None and self._only_new:  # it began before measuring did
+            self._on_start(code, offset)
+            measured = self._measured.get(id(code))
         if measured is not None:
             self._set_flag(measured, _getframe(1).f_lasti >> 1, EVENT_RESUMED)
 
