@@ -251,6 +251,12 @@ class PureMonitoring:
         measured.events[place] |= flag
         return not self._sees_others
 
+    def _mark(self, measured: _Measured, place: int, flag: int) -> None:
+        """Set a flag in the process's context, whatever the running work belongs to."""
+        is_there = measured.generation == self._generation or self._has_places(measured)
+        if is_there and 0 <= place < len(measured.events):
+            measured.events[place] |= flag
+
     def _set_flag_of_other(self, measured: _Measured, place: int, flag: int, context_id: int) -> None:
         if not self._sees_others:
             self._sees_others = True
@@ -317,12 +323,13 @@ class PureMonitoring:
 
     def _on_resume(self, code: "CodeType", offset: int) -> object:
         measured = self._measured.get(id(code))
-        if measured is None and self._only_new:  # it began before measuring did
-            answer = self._on_start(code, offset)
+        if measured is None:
+            answer = self._on_start(code, offset) if self._only_new else None  # it began before measuring did
             measured = self._measured.get(id(code))
             if measured is None:
                 return answer
-        return None if measured is None else self._event(measured, _getframe(1), offset >> 1, EVENT_RESUMED)
+        self._watch_handlers(measured)
+        return self._event(measured, _getframe(1), offset >> 1, EVENT_RESUMED)
 
     def _on_instruction(self, code: "CodeType", offset: int) -> object:
         measured = self._measured.get(id(code))
@@ -340,8 +347,7 @@ class PureMonitoring:
             measured.events[at] |= flag
         else:
             self._set_flag(measured, at, flag)
-        if self._with_branches and measured.jumps != _NONE:
-            self._watch_cold_jumps(measured)
+        self._watch_handlers(measured)
 
     def _on_unwind(self, code: "CodeType", offset: int, error: BaseException) -> None:
         measured = self._measured.get(id(code))
@@ -360,13 +366,22 @@ class PureMonitoring:
             measured = self._measured.get(id(code))
         if measured is not None:
             self._set_flag(measured, _getframe(1).f_lasti >> 1, EVENT_RESUMED)
+            self._watch_handlers(measured)
 
-    def _watch_cold_jumps(self, measured: _Measured) -> None:
+    def _watch_handlers(self, measured: _Measured) -> None:
+        """Watch how the running frame leaves the handler that it is in: it may have entered it in another context."""
+        if self._with_branches and measured.jumps != _NONE:
+            try:
+                self._watch_cold_jumps(measured, self._set_flag)
+            except RecursionError:
+                pass  # there is no room for it
+
+    def _watch_cold_jumps(self, measured: _Measured, mark: "Callable[[_Measured, int, int], object]") -> None:
         """Watch from now on, in this context, whether jumps without an event leave handlers of the code."""
         if measured.jumps is None:
             measured.jumps = find_cold_jumps(measured.code.co_code)
         for unit in measured.jumps:
-            self._set_flag(measured, unit, EVENT_RIGHT)
+            mark(measured, unit, EVENT_RIGHT)
         if measured.jumps and not measured.is_watching:
             measured.is_watching = True
             sys.monitoring.set_local_events(self._tool_id, measured.code, self._watched)
@@ -411,8 +426,8 @@ class PureMonitoring:
             while frame is not None:
                 measured = self._measured.get(id(frame.f_code))
                 if measured is not None and frame.f_lasti // 2 >= measured.first_traced:
-                    self._set_flag(measured, frame.f_lasti // 2, EVENT_RESUMED)
-                    self._watch_cold_jumps(measured)  # the frame may be in a handler
+                    self._mark(measured, frame.f_lasti // 2, EVENT_RESUMED)
+                    self._watch_cold_jumps(measured, self._mark)  # the frame may be in a handler
                 frame = frame.f_back
 
     def _follow_debugger(self, asks: bool) -> None:
