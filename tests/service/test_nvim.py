@@ -130,6 +130,11 @@ vim.fn.system({ "git", "hash-object", "-w", "shop.py" })
 vim.cmd("write")
 wait("stale marks", function() return signs()["3"] == "FootfallStale" end)
 found.stale = signs()
+vim.notify = function(text) table.insert(said, text) end
+say("FootfallGaps")
+vim.notify = notify
+found.gaps_now = vim.tbl_map(function(item) return item.lnum end, vim.fn.getqflist())
+found.stale_said = said[#said]
 vim.api.nvim_buf_set_lines(0, 8, 9, false, { "        total = 1" }) -- to which line 6 never went
 vim.cmd("write")
 wait("a branch", function() return vim.tbl_contains(texts(8), "never to a line that changed since") end)
@@ -178,6 +183,8 @@ def test_marks_follow_coverage_times_and_edits(tmp_path: pathlib.Path) -> None:
         "footfall: 1 test, see :copen",
     ]
     assert sorted(found["gaps"]) == [1, 11]
+    assert sorted(found["gaps_now"]) == [3, 13]
+    assert found["stale_said"] == "footfall: 2 places, see :copen; changed since measured: shop.py"
     assert found["test_files"] == [str(tmp_path / "test_shop.py")] * 2
     assert found["gap_files"] == [str(tmp_path / "shop.py")] * 2
     assert found["outside"].endswith("nor in its data. Start footfall in the project's directory.")

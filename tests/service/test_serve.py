@@ -359,6 +359,11 @@ def test_a_source_that_changed_since(own) -> None:
     assert client.result("coverage/stale", paths=["shop.py"])["changed"] == [str(root / "shop.py")]
     assert client.ask("coverage/file", path="shop.py")["error"]["data"]["slug"] == "source-unknown"
     assert client.result("profile/lines", path="shop.py")["unchanged"] is None
+    files, gaps = client.result("coverage/files"), client.result("coverage/gaps")
+    assert [(each["name"], each["slug"]) for each in files["unreadable"]] == [("shop.py", "source-unknown")]
+    assert [each["name"] for each in files["files"]] == ["test_shop.py"]
+    assert (gaps["gaps"], gaps["stale_files"], gaps["unreadable"]) == ([], ["shop.py"], files["unreadable"])
+    assert ["source-unknown"] == [each["slug"] for each in gaps["warnings"]]
 
     with Client(root) as other:
         other.result("initialize", protocol_version=1)
@@ -375,6 +380,17 @@ def test_a_source_that_changed_since(own) -> None:
     assert found["coverage"]["missing_lines"] == [7, 12, 13, 14]
     assert found["unchanged"] == [[1, 3, 12], [14, 16, 6]]
     assert client.result("profile/lines", path="shop.py")["unchanged"] == found["unchanged"]
+    files, gaps = client.result("coverage/files"), client.result("coverage/gaps")
+    assert [(each["name"], each["is_stale"]) for each in files["files"]] == [("shop.py", True), ("test_shop.py", False)]
+    assert files["files"][0]["summary"] == found["coverage"]["summary"]
+    assert [(each["function"], each["start_line"], each["missing"]) for each in gaps["gaps"]] == [
+        ("refund", 11, "12-14"),
+        ("price", 1, "7"),
+    ]
+    assert (gaps["stale_files"], gaps["unreadable"]) == (["shop.py"], [])
+    assert gaps["unchanged"] == {"shop.py": found["unchanged"]}
+    for answer in (files, gaps):
+        assert ["source-newer"] == [each["slug"] for each in answer["warnings"]]
     moved = client.result("tests/of_line", path="shop.py", line=6)
     assert (moved["measured_line"], len(moved["tests"])) == (2, 2)
     assert client.ask("tests/of_line", path="shop.py", line=15)["error"]["data"]["slug"] == "source-newer"
@@ -618,6 +634,21 @@ def test_answers_say_what_a_profile_lacks(client, project, monkeypatch, capfd) -
             main([*command, "--profile", "part.folded"])
         printed = capfd.readouterr()
         assert "profile-damaged" in (printed.out if command[0] == "query" else printed.err)
+
+
+def test_gaps_by_a_profile_that_has_counts_alone(client, project, monkeypatch, capfd) -> None:
+    """Its samples are of no known length: they are given as numbers, and there are no seconds."""
+    (project / "counts.folded").write_text("busy (shop.py:18) 15\nrefund (shop.py:12) 30\n", encoding="utf-8")
+    found = client.result("coverage/gaps", profile="counts.folded")
+    assert (found["clock"], found["total_samples"], found["untested_samples"]) == ("samples", 45, 30)
+    assert (found["total_seconds"], found["untested_seconds"]) == (None, None)
+    first = found["gaps"][0]
+    assert (first["function"], first["untested_samples"], first["own_samples"]) == ("refund", 30, 30)
+    assert (first["untested_seconds"], first["own_seconds"]) == (None, None)
+    monkeypatch.chdir(project)
+    with pytest.raises(SystemExit, match="0"):
+        main(["gaps", "--profile", "counts.folded"])
+    assert "no test runs refund (66.7 % of production samples, 3 lines)" in capfd.readouterr().out
 
 
 def test_hot_functions_of_a_profile_without_files(client, project) -> None:

@@ -108,6 +108,18 @@ local function mover(answer)
   end
 end
 
+--- Return the same, with a line for those that changed: where the unchanged lines above them end.
+local function nearest(answer)
+  local now = mover(answer)
+  return function(line)
+    local above = 1
+    for _, block in ipairs(answer.unchanged) do
+      above = block[1] < line and block[2] + block[3] or above
+    end
+    return now(line) or above
+  end
+end
+
 local function mark(buffer, line, options)
   if line and line <= vim.api.nvim_buf_line_count(buffer) then
     local id = vim.api.nvim_buf_set_extmark(buffer, namespace, line - 1, 0, options)
@@ -218,15 +230,35 @@ function M.who_tests()
   end)
 end
 
+--- Return what is to be said of files that are not as they were measured, and of those that are left out.
+local function on_stale(answer)
+  local said = ""
+  if #answer.stale_files > 0 then
+    said = ("; changed since measured: %s"):format(table.concat(answer.stale_files, ", "))
+  end
+  if #answer.unreadable > 0 then
+    local names = vim.tbl_map(function(file)
+      return file.name
+    end, answer.unreadable)
+    said = said .. ("; left out: %s"):format(table.concat(names, ", "))
+  end
+  return said
+end
+
 --- Put the code that no test runs into the quickfix list, what takes the most time first.
 function M.gaps()
   M.request("coverage/gaps", { count = 0 }, function(answer)
+    local movers = vim.tbl_map(function(blocks)
+      return nearest({ is_stale = true, unchanged = blocks })
+    end, answer.unchanged)
     local items = vim.tbl_map(function(gap)
       local name = gap["function"] == "" and "the top level" or gap["function"]
-      return { filename = absolute(gap.file), lnum = gap.start_line, text = name .. ": " .. gap.missing }
+      local now = movers[gap.file]
+      local text = ("%s: %s%s"):format(name, gap.missing, now and " as measured" or "")
+      return { filename = absolute(gap.file), lnum = now and now(gap.start_line) or gap.start_line, text = text }
     end, answer.gaps)
     vim.fn.setqflist({}, " ", { title = "Untested code", items = items })
-    vim.notify(("footfall: %s, see :copen"):format(counted(#items, "place")))
+    vim.notify(("footfall: %s, see :copen%s"):format(counted(#items, "place"), on_stale(answer)))
   end)
 end
 

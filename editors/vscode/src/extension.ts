@@ -111,7 +111,10 @@ export function activate(context: vscode.ExtensionContext): void {
       new LineHover(projectOf, decorations),
     ),
     vscode.window.onDidChangeVisibleTextEditors(() => decorations.refreshAll()),
-    vscode.workspace.onDidSaveTextDocument((document) => refreshSoon(document)),
+    vscode.workspace.onDidSaveTextDocument((document) => {
+      refreshSoon(document);
+      if (document.languageId === "python") gaps.noteSaved(document.uri.fsPath);
+    }),
     // a text that is read again because its file has changed is not saved by anyone
     vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
       decorations.note(document, contentChanges);

@@ -29,6 +29,14 @@ export function mover(state: SourceState): Move {
   };
 }
 
+/** Return where a measured line is now; of one that changed, where the unchanged lines above it end. */
+export function nearest(state: SourceState, line: number): number {
+  const at = mover(state)(line);
+  if (at !== undefined) return at;
+  const above = (state.unchanged ?? []).filter(([first]) => first < line).at(-1);
+  return above === undefined ? 1 : above[1] + above[2];
+}
+
 /** Where a line is now; undefined if it changed. */
 export type Move = (line: number) => number | undefined;
 

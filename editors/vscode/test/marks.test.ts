@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { heatOf, marksOf, mover, moverOf, type Edit } from "../src/marks";
+import { heatOf, marksOf, mover, moverOf, nearest, type Edit } from "../src/marks";
 import type { FileCoverage } from "../src/service/answers";
 
 const FILE: FileCoverage = {
@@ -117,4 +117,20 @@ test("lines with little time have none", () => {
       hover: "50 % of the time was spent in this line and what it calls, 2.5 % in its own code",
     },
   ]);
+});
+
+test("where to go for a line that changed: behind the unchanged lines above it", () => {
+  const state = {
+    ...FILE,
+    is_stale: true,
+    unchanged: [
+      [2, 4, 3],
+      [8, 9, 2],
+    ] as [number, number, number][],
+  };
+  assert.deepEqual(
+    [1, 2, 5, 7, 9, 20].map((line) => nearest(state, line)),
+    [1, 4, 7, 7, 10, 11],
+  );
+  assert.equal(nearest({ ...FILE, is_stale: false }, 6), 6);
 });

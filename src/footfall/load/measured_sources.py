@@ -1,6 +1,7 @@
 """The text of each source as it was when a data file was recorded: the local file, or git's copy of it.
 
-`footfall diff` uses it to read two data files, as the sources of at least one have often changed since.
+`footfall diff` uses it to read two data files, as the sources of at least one have often changed since; the service, to
+answer about a text that is being edited.
 """
 
 from __future__ import annotations
@@ -14,9 +15,15 @@ from footfall.record.data.source_ids import MIXED, blob_id, read_source_ids
 
 __all__ = ["MeasuredSources"]
 
+_PLUGIN_SEES = "it was changed since, and a plugin can report it only as it is now"
+
 
 class MeasuredSources:
-    """The sources of one data file. `texts` has those that have been read, by path."""
+    """The sources of one data file. `texts` has those that have been read, by path.
+
+    Of those that `read_if_known` was asked for, `changed` are the paths of sources that are not as measured, `unknown`
+    of those that the data does not say it of.
+    """
 
     def __init__(self, data_file: str, find_blob: Callable[[str], bytes | None]) -> None:
         """`find_blob` returns git's blob with an id. Raises as `read_source_ids`."""
@@ -24,6 +31,8 @@ class MeasuredSources:
         self._find_blob = find_blob
         self._ids = read_source_ids(data_file)
         self.texts: dict[str, bytes] = {}
+        self.changed: set[str] = set()
+        self.unknown: set[str] = set()
 
     def read(self, path: str, stored_paths: tuple[str, ...]) -> bytes:
         """Return the measured text of a source by its names in the data. Raises FootfallError (`source-unknown`,
@@ -35,6 +44,23 @@ class MeasuredSources:
         self.texts[path] = text
         return text
 
+    def read_if_known(self, path: str, stored_paths: tuple[str, ...]) -> bytes:
+        """Return the measured text of a source; the one that is here if the data does not say which was measured.
+
+        Raises FootfallError (`no-source` if it is gone, `source-unknown` if it changed and its measured text is lost).
+        """
+        if self._is_changed(path, stored_paths):
+            text = self._by_id(path, self._id(stored_paths))
+        else:
+            text = read_source_bytes(path)
+        self.texts[path] = text
+        return text
+
+    def need_not_changed(self, path: str, stored_paths: tuple[str, ...]) -> None:
+        """Raise FootfallError (`source-unknown`, `no-source`) if the local text is known not to be the measured one."""
+        if self._is_changed(path, stored_paths):
+            raise self._unknown(path, _PLUGIN_SEES)
+
     def need_unchanged(self, path: str, stored_paths: tuple[str, ...]) -> None:
         """Raise FootfallError (`source-unknown`) unless the local text is the measured one: plugins see no other."""
         if not self._ids:
@@ -42,7 +68,16 @@ class MeasuredSources:
             return
         measured = self._by_id(path, self._id(stored_paths))
         if measured != read_source_bytes(path):
-            raise self._unknown(path, "it was changed since, and a plugin can report it only as it is now")
+            raise self._unknown(path, _PLUGIN_SEES)
+
+    def _is_changed(self, path: str, stored_paths: tuple[str, ...]) -> bool:
+        """Return whether a source is known not to be as measured, and note it. Raises as `read_source_bytes`."""
+        known = {self._ids.get(each, MIXED) for each in stored_paths} - {MIXED}
+        if not known:
+            self.unknown.add(path)
+        elif known != {blob_id(read_source_bytes(path))}:
+            self.changed.add(path)
+        return path in self.changed
 
     def _id(self, stored_paths: tuple[str, ...]) -> str:
         ids = {self._ids.get(each, MIXED) for each in stored_paths}

@@ -25,7 +25,7 @@ _MIN_SHARE = 0.0005  # a smaller share would be shown as 0.0 %
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """All gaps, and the time that shares refer to (0 without a profile).
+    """All gaps, and the time that shares refer to (0 without a profile); numbers of samples, if that is the `clock`.
 
     `is_other`: it is another run's profile, which `warnings` qualify.
     """
@@ -71,8 +71,7 @@ def render_gaps(ranking: Ranking, count: int = 0) -> str:
         lines.append(f"... and {len(ranking.gaps) - len(shown)} more (-n 0 shows all)")
     if ranking.is_other:
         share = ranking.untested_ns / (ranking.total_ns or 1)
-        kind = "wall time" if ranking.clock is Clock.WALL else "time"
-        lines.append(f"Untested code took {100 * share:.1f} % of the {kind} of the other profile.")
+        lines.append(f"Untested code took {100 * share:.1f} % of the {_kind(ranking)} of the other profile.")
     return "".join(line + "\n" for line in lines)
 
 
@@ -94,8 +93,7 @@ def _details(gap: Gap, ranking: Ranking, what: str) -> str:
     parts = [what]
     if ranking.total_ns:
         untested, own = gap.untested_ns / ranking.total_ns, gap.own_ns / ranking.total_ns
-        kind = "wall time" if ranking.clock is Clock.WALL else "time"
-        whose = f"production {kind}" if ranking.is_other else f"the {kind}"
+        whose = f"production {_kind(ranking)}" if ranking.is_other else f"the {_kind(ranking)}"
         if untested >= _MIN_SHARE:
             parts.insert(0, f"{100 * untested:.1f} % of {whose}")
         elif own >= _MIN_SHARE:
@@ -103,13 +101,17 @@ def _details(gap: Gap, ranking: Ranking, what: str) -> str:
     return ", ".join(parts)
 
 
+def _kind(ranking: Ranking) -> str:
+    """Return what shares are of, in words."""
+    return {Clock.WALL: "wall time", Clock.SAMPLES: "samples"}.get(ranking.clock, "time")
+
+
 def gaps_report(ranking: Ranking, count: int = 0) -> Json:
-    """Return the gaps for machines, or the first `count` of them; times in seconds."""
+    """Return the gaps for machines, or the first `count` of them; times in seconds, of a profile of counts null."""
     return {
         "format": 1,
         "clock": ranking.clock,
-        "total_seconds": ranking.total_ns / _NS_PER_SECOND,
-        "untested_seconds": ranking.untested_ns / _NS_PER_SECOND,
+        **_times(ranking.clock, total=ranking.total_ns, untested=ranking.untested_ns),
         "gaps": [
             {
                 "file": gap.file_name,
@@ -119,9 +121,18 @@ def gaps_report(ranking: Ranking, count: int = 0) -> Json:
                 "missing_lines": gap.n_missing,
                 "missing_branches": gap.n_missing_branches,
                 "missing": gap.missing_text,
-                "untested_seconds": gap.untested_ns / _NS_PER_SECOND,
-                "own_seconds": gap.own_ns / _NS_PER_SECOND,
+                **_times(ranking.clock, untested=gap.untested_ns, own=gap.own_ns),
             }
             for gap in (ranking.gaps[:count] if count else ranking.gaps)
         ],
     }
+
+
+def _times(clock: Clock, **spent: int) -> Json:
+    """Return times in seconds or, by a clock that counts samples, their numbers, which are of unknown length."""
+    if clock is Clock.SAMPLES:
+        return {
+            **{f"{name}_seconds": None for name in spent},
+            **{f"{name}_samples": value for name, value in spent.items()},
+        }
+    return {f"{name}_seconds": value / _NS_PER_SECOND for name, value in spent.items()}

@@ -130,8 +130,16 @@ def _load_foreign(config: Config, path: str, contexts: Iterable[str]) -> Profile
 
 
 def named_as_coverage(profile: Profile, paths: Iterable[str]) -> Profile:
-    """Return the profile with files named as in coverage, which has `paths`: relative ones with `relative_files`."""
-    names = {os.path.abspath(path): path for path in paths if not os.path.isabs(path)}
+    """Return the profile with files named as in coverage, which has `paths`: relative ones with `relative_files`.
+
+    Another tool's profile may have relative ones where coverage has absolute ones; they are of the current directory.
+    """
+    here = {os.path.abspath(path): path for path in paths}
+    names: dict[str, str] = {}
+    for path in {frame.function.path for frame in profile.frames}:
+        name = here.get(os.path.abspath(path), path)
+        if name != path:
+            names[path] = name
     if not names:
         return profile
     frames = [

@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import * as vscode from "vscode";
 
-import { mover } from "../marks";
+import { nearest } from "../marks";
 import { OwnDirectory } from "../ownDirectory";
 import type { FlamePage, Initialized, Methods } from "../service/answers";
 import { Client, ServiceError } from "../service/client";
@@ -196,8 +196,10 @@ export function describe(error: unknown): string {
 
 /** Open a file at a line of the text that was measured, wherever that is now. */
 export async function openMeasured(project: Project, path: string, line: number): Promise<void> {
-  const state = await project.askIfThere("profile/lines", { path });
-  await openAt(path, (state && mover(state)(line)) ?? line);
+  const state =
+    (await project.askIfThere("profile/lines", { path })) ?? // of data without a profile there are the marks' lines
+    (await project.askIfThere("coverage/file", { path, only_lines: true }));
+  await openAt(path, state === undefined ? line : nearest(state, line));
 }
 
 export async function openAt(path: string, line: number): Promise<void> {

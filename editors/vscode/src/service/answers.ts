@@ -64,7 +64,7 @@ export interface Condition {
 }
 
 export interface FilesCoverage {
-  files: { path: string; name: string; is_stale: boolean; summary: Summary }[];
+  files: { path: string; name: string; is_stale: boolean | null; summary: Summary }[];
 }
 
 export interface LineTimes extends SourceState {
@@ -84,6 +84,10 @@ export interface Gaps {
   total_seconds: number;
   gaps: Gap[];
   n_gaps: number;
+  /** All that changed since they were measured. */
+  stale_files: string[];
+  /** Of which there are no gaps, each with the reason. */
+  unreadable: { name: string; slug: string; text: string }[];
 }
 
 export interface TestsOfLine {
@@ -107,7 +111,7 @@ export interface FlamePage {
 
 export interface Methods {
   initialize: [{ protocol_version: number }, Initialized];
-  "coverage/file": [{ path: string; tests?: boolean; test?: string }, FileCoverage];
+  "coverage/file": [{ path: string; tests?: boolean; test?: string; only_lines?: true }, FileCoverage];
   "coverage/files": [Record<string, never>, FilesCoverage];
   "coverage/stale": [{ paths: string[] }, unknown];
   "coverage/gaps": [{ count: number }, Gaps];

@@ -19,6 +19,7 @@ from footfall.report.coverage.difference import coverage_difference_report
 from footfall.report.coverage.json import Json, file_report, summary_report
 from footfall.report.gaps import gaps_report, rank_gaps
 from footfall.report.site.source_page import branches_of_lines, tests_by_line
+from footfall.service.measured_coverage import measured_coverage
 from footfall.service.measured_text import gone_text, state_of_source, state_of_text, text_now
 from footfall.service.named_tests import need_contexts_of
 from footfall.service.parameters import Parameters
@@ -153,10 +154,8 @@ def coverage_of_files(workspace: Workspace, parameters: Parameters) -> Json:
     """`coverage/files`: the numbers of each file, `count` of them from number `first` on, and of all."""
     config = workspace.config()
     first, count = parameters.number("first", 0), parameters.number("count", 0)
-    contexts = config.report_contexts
-    stored = workspace.stored(config, contexts)
-    coverage = gather(config, config.data_file, contexts=contexts, stored=stored)
-    changed = frozenset(coverage.changed)
+    found = measured_coverage(workspace, config)
+    coverage = found.coverage
     shares: dict[str, float] = {}
     if coverage.has_profile:
         times = workspace.times(config, None)
@@ -171,7 +170,7 @@ def coverage_of_files(workspace: Workspace, parameters: Parameters) -> Json:
             {
                 "path": canonical_path(file.result.path),
                 "name": file.name,
-                "is_stale": file.name in changed,
+                "is_stale": found.is_stale(file),
                 "summary": summary_report(file.result.numbers, config.precision, coverage.has_arcs),
                 "own_share": shares.get(canonical_path(file.result.path), 0.0),
             }
@@ -179,11 +178,8 @@ def coverage_of_files(workspace: Workspace, parameters: Parameters) -> Json:
         ],
         "n_files": len(coverage.files),
         "totals": summary_report(coverage.total, config.precision, coverage.has_arcs),
-        "unreadable": [
-            {"name": each.name, "slug": each.slug, "text": each.reason}
-            for each in (*coverage.unreadable, *coverage.ignored)
-        ],
-        "warnings": warnings_entry(coverage.warnings),
+        "unreadable": found.left_out_entry(),
+        "warnings": warnings_entry(found.warnings),
     }
 
 
@@ -193,16 +189,15 @@ def gaps(workspace: Workspace, parameters: Parameters) -> Json:
     count = parameters.number("count", 20)
     given = parameters.optional_path("profile")
     profile_file = None if given is None else workspace.profile_path(given)
-    contexts = config.report_contexts
-    stored = workspace.stored(config, contexts)
-    coverage = gather(config, config.data_file, contexts=contexts, stored=stored)
-    ranking = rank_gaps(config, coverage, profile_file)
-    warnings = warnings_entry([*coverage.warnings, *ranking.warnings])
+    found = measured_coverage(workspace, config)
+    ranking = rank_gaps(config, found.coverage, profile_file)
     return {
         **gaps_report(ranking, count),
         "n_gaps": len(ranking.gaps),
-        "stale_files": coverage.changed,
-        "warnings": warnings,
+        "stale_files": found.stale_names,
+        "unchanged": found.unchanged(gap.file_name for gap in ranking.gaps[: count or None]),
+        "unreadable": found.left_out_entry(),
+        "warnings": warnings_entry([*found.warnings, *ranking.warnings]),
     }
 
 
