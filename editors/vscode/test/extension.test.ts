@@ -208,6 +208,25 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
   fake.window.activeTextEditor = { ...editor, document: ofTests, selection: { active: new fake.Position(0, 0) } };
   await fake.seen.commands.get("footfall.profileTest")?.();
   assert.deepEqual(fake.seen.errors.splice(0), ["footfall: Put the cursor in a test first."]);
+  // what keeps its tests from being found is said
+  const inTest = { ...editor, document: ofTests, selection: { active: new fake.Position(6, 0) } };
+  fake.window.activeTextEditor = inTest;
+  const ofTestsNow = readFileSync(join(root, "test_main.py"), "utf8");
+  writeFileSync(join(root, "test_main.py"), `${ofTestsNow}1 / 0\n`);
+  const whyOf = async () => {
+    await fake.seen.commands.get("footfall.profileTest")?.();
+    return fake.seen.errors.splice(0).join("\n");
+  };
+  const start = `footfall: The tests of ${join(root, "test_main.py")} were not found: `;
+  assert.equal(await whyOf(), `${start}ZeroDivisionError: division by zero`);
+  writeFileSync(join(root, "test_main.py"), ofTestsNow);
+  const { testCommand } = fake.seen.settings;
+  fake.seen.settings.testCommand = ["-m", "footfall", "run", "anything.py"];
+  assert.match(
+    await whyOf(),
+    /footfall\.testCommand runs no pytest, unittest or Django: -m footfall run anything\.py$/,
+  );
+  fake.seen.settings.testCommand = testCommand;
   fake.window.activeTextEditor = editor;
 
   fake.seen.outcomes.length = fake.seen.coverage.length = 0;

@@ -24,7 +24,9 @@ export class TestItems {
   private readonly collected = new WeakMap<vscode.TestItem, number>();
 
   constructor(private readonly controller: vscode.TestController) {
-    controller.resolveHandler = (item) => (item === undefined ? undefined : this.collect(item));
+    controller.resolveHandler = async (item) => {
+      if (item !== undefined) await this.collect(item);
+    };
     controller.refreshHandler = async () => {
       await Promise.all([...controller.items].map(([, item]) => this.collect(item)));
     };
@@ -131,23 +133,32 @@ export class TestItems {
     return uri && range && { path: uri.fsPath, line: range.start.line + 1 };
   }
 
-  /** Return the tests that begin nearest above a line of a file: several, if one function is run with several parameters. */
+  /**
+   * Return the tests that begin nearest above a line of a file: several, if one function is run with several parameters;
+   * none if none does. What keeps the file's tests from being found is an error.
+   */
   async above(project: Project, path: string, line: number): Promise<vscode.TestItem[]> {
     const all = this.ofProject(project);
     if (all === undefined) return [];
-    await this.collect(all); // it may have just been written
+    const said = await this.collect(all); // it may have just been written
+    const failed = typeof said === "string" ? undefined : said.failed.find((each) => isUnder(path, each.path));
+    const why = failed?.error ?? (typeof said === "string" ? said : said.isCutShort ? said.said : undefined);
     const begins = (item: vscode.TestItem) => (item.range?.start.line ?? line) + 1;
     const found = [...this.ofNames(all).values()].filter((item) => item.uri?.fsPath === path && begins(item) <= line);
+    if (failed !== undefined || typeof said === "string" || (found.length === 0 && why)) {
+      throw new Error((await project.whyMissing()) ?? `The tests of ${path} were not found: ${gist(why ?? "")}`);
+    }
     const nearest = Math.max(...found.map(begins));
     return found.filter((item) => begins(item) === nearest);
   }
 
-  private async collect(all: vscode.TestItem): Promise<void> {
+  /** Look for a folder's tests. Return what was found, or why nothing could be. */
+  private async collect(all: vscode.TestItem): Promise<Collected | string> {
     const project = this.projects.get(all.id);
-    if (project === undefined) return;
+    if (project === undefined) return "";
     const started = Date.now();
     const found = await collectedTests(project.folder);
-    if (found === undefined) return;
+    if (typeof found === "string") return found;
     this.collected.set(all, started);
     const there = new Set(found.tests.map((test) => this.placed(all, test)));
     for (const [name, item] of [...this.ofNames(all)]) {
@@ -173,6 +184,7 @@ export class TestItems {
     const others = [...errors].map(([path, error]) => `${path}\n${error}`); // of which no test is known
     if (others.length > 0) all.error = others.join("\n\n");
     else if (found.isCutShort && found.failed.length === 0) all.error = found.said;
+    return found;
   }
 
   /** Return the item of a test that was found, at its place, where the editor has a button that runs it. */
@@ -185,6 +197,12 @@ export class TestItems {
 
 function isUnder(path: string, above: string): boolean {
   return path === above || path.startsWith(`${above}/`);
+}
+
+/** Return the line of what pytest or Python said that has the error, for a message that is short. */
+function gist(text: string): string {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  return (lines.filter((line) => /^E\s/.test(line)).at(-1) ?? lines.at(-1) ?? "").replace(/^E\s+/, "").trim();
 }
 
 interface Group {
@@ -220,10 +238,12 @@ interface Collected {
   said: string;
 }
 
-/** Return the tests that are found; undefined if something runs them that can't be asked for them, or found out nothing. */
-async function collectedTests(folder: vscode.WorkspaceFolder): Promise<Collected | undefined> {
-  const runner = runnerOf(testCommandOf(folder));
-  if (runner === undefined) return undefined;
+/** Return the tests that are found; a text, the reason, if what runs them can't be asked for them, or found out nothing. */
+async function collectedTests(folder: vscode.WorkspaceFolder): Promise<Collected | string> {
+  const command = testCommandOf(folder);
+  const runner = runnerOf(command);
+  if (runner === undefined)
+    return `the setting footfall.testCommand runs no pytest, unittest or Django: ${command.join(" ")}`;
   const python = await interpreterOf(folder);
   const file = new GrowingFile();
   const options = { cwd: folder.uri.fsPath, maxBuffer: LONGEST_OUTPUT };
@@ -233,7 +253,7 @@ async function collectedTests(folder: vscode.WorkspaceFolder): Promise<Collected
         resolve([error === null ? 0 : error.code, errors.trim() || (error?.message ?? "")]),
       ),
     );
-    if (!existsSync(file.path)) return undefined;
+    if (!existsSync(file.path)) return said || `nothing was written by ${command.join(" ")}`;
     const lines = file.read() as (FoundTest | FailedFile)[];
     const failed = lines.filter((each): each is FailedFile => "error" in each);
     const tests = lines.filter((each): each is FoundTest => "test" in each);
