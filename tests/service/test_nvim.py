@@ -76,6 +76,7 @@ end
 say("FootfallWhoTests", 18) -- one test
 say("FootfallWhoTests", 17) -- only the import
 say("FootfallWhoTests", 13) -- nothing
+say("FootfallWhoTests", 9) -- no statement
 vim.cmd("new")
 say("FootfallWhoTests")
 vim.cmd("close")
@@ -178,6 +179,7 @@ def test_marks_follow_coverage_times_and_edits(tmp_path: pathlib.Path) -> None:
         "footfall: 1 test, see :copen",
         "footfall: no test runs shop.py:17, code outside of tests does",
         "footfall: no test runs shop.py:13",
+        "footfall: there is no statement at shop.py:9",
         "footfall: write the buffer to its file first",
         "footfall: the service has ended, :FootfallRestart starts it again",
         "footfall: 1 test, see :copen",

@@ -222,6 +222,11 @@ function M.who_tests()
   M.request("tests/of_line", { path = path, line = line, count = 0 }, function(answer)
     local place = ("%s:%d"):format(answer.name, line)
     if #answer.tests == 0 then
+      if answer.state == "none" then
+        return vim.notify(("footfall: there is no statement at %s"):format(place))
+      elseif answer.state == "excluded" then
+        return vim.notify(("footfall: %s is excluded from coverage"):format(place))
+      end
       local others = answer.is_run_outside_tests and ", code outside of tests does" or ""
       return vim.notify(("footfall: no test runs %s%s"):format(place, others))
     end

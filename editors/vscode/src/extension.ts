@@ -18,7 +18,9 @@ const SETTLED_MS = 50;
 const SAVING_MS = 5000;
 
 /** Say that no test runs a line, and whether anything else does. */
-function whyNone({ name, line, is_run_outside_tests: isRun }: TestsOfLine): string {
+function whyNone({ name, line, state, is_run_outside_tests: isRun }: TestsOfLine): string {
+  if (state === "none") return `There is no statement at ${name}:${line}.`;
+  if (state === "excluded") return `${name}:${line} is excluded from coverage.`;
   return `No test runs ${name}:${line}${isRun ? "; code outside of tests does" : ""}.`;
 }
 

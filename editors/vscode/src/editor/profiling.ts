@@ -52,7 +52,7 @@ async function attach(
     child.on("error", reject);
     child.on("close", (status) => {
       if (status === 0) resolve();
-      else reject(new Error(said.trim() || `footfall attach ended with status ${status}`));
+      else reject(new Error(said.trim().replace(/^footfall: /, "") || `footfall attach ended with status ${status}`));
     });
     token.onCancellationRequested(() => child.kill("SIGINT")); // it writes what it has
   });

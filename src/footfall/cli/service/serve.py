@@ -32,6 +32,7 @@ Examples:
     "--allow",
     "allowed",
     multiple=True,
+    type=click.Path(exists=True, file_okay=False),
     metavar="DIR",
     help="A directory outside the project whose profiles may be opened. Can be given several times.",
 )

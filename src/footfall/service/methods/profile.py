@@ -70,7 +70,7 @@ def hottest(workspace: Workspace, parameters: Parameters) -> Json:
         is_known = path != UNKNOWN_PATH
         return {
             "function": name,
-            "path": path if is_known else "",
+            "path": os.path.abspath(path) if has_source(path) else "",
             "name": shown_path(path) if is_known else "",
             "line": line,
             "is_library": is_library(path) if is_known else None,
