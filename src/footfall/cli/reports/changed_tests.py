@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
@@ -24,7 +23,7 @@ from footfall.report.words import plural
 from footfall.session.git import top_directory
 from footfall.session.output import warn
 
-__all__ = ["RECORD_CONTEXTS", "TimeLimit", "lines_by_file", "no_contexts", "select_tests"]
+__all__ = ["RECORD_CONTEXTS", "lines_by_file", "no_contexts", "read_time", "select_tests"]
 
 _NS = 1_000_000_000
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -32,17 +31,17 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 RECORD_CONTEXTS = "Record it with `pytest --footfall --footfall-context=test`."
 
 
-class TimeLimit(click.ParamType[int]):
-    """A time with its unit, as nanoseconds."""
+def read_time(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """Read 90, 90s, 5m or 1.5h, as a callback of an option; return nanoseconds. None if it was not given.
 
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read 90, 90s, 5m or 1.5h."""
-        found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)([smh]?)", value)
-        if found is None:
-            self.fail(f"{value!r} is not a time. Write it as 90s, 5m or 1.5h.", param, ctx)
-        return round(float(found[1]) * _SECONDS[found[2]] * _NS)
+    Raises click.BadParameter.
+    """
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)([smh]?)", value)
+    if found is None:
+        raise click.BadParameter(f"{value!r} is not a time. Write it as 90s, 5m or 1.5h.", ctx, param)
+    return round(float(found[1]) * _SECONDS[found[2]] * _NS)
 
 
 def no_contexts(data_file: str) -> FootfallError:

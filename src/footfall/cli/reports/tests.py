@@ -8,7 +8,7 @@ from footfall.analyze.profile.calltree import Profile
 from footfall.analyze.test_costs import LinesByTest, TestRecord, find_tests, name_of_test
 from footfall.cli.options import text_or_json_option
 from footfall.cli.reports.audit import audit
-from footfall.cli.reports.changed_tests import RECORD_CONTEXTS, TimeLimit, no_contexts, select_tests
+from footfall.cli.reports.changed_tests import RECORD_CONTEXTS, no_contexts, read_time, select_tests
 from footfall.cli.reports.report_files import write_output
 from footfall.cli.reports.reporting import ReportRequest, report_options
 from footfall.config.configuration import Config
@@ -50,7 +50,7 @@ Examples:
     "--time",
     "limit_ns",
     metavar="TIME",
-    type=TimeLimit(),
+    callback=read_time,
     help="With --changed: as many tests as take this time together, such as 90s or 5m.",
 )
 @click.option(
