@@ -10,10 +10,11 @@ PYTEST_DONT_REWRITE
 
 from __future__ import annotations
 
-import json
 import os
 
 import pytest
+
+from footfall.tests_file import Lines
 
 __all__: list[str] = []
 
@@ -42,20 +43,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 class _Broken:
     def __init__(self, path: str, root: str) -> None:
-        self._path = path
+        self._lines = Lines(path)
         self._root = root
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Write the file of a collector that failed."""
         if report.failed:
             name = report.nodeid.partition("::")[0]
-            self._write({"path": os.path.normpath(os.path.join(self._root, name))})
+            self._lines.write({"path": os.path.normpath(os.path.join(self._root, name))})
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Write a test of which pytest-xdist says that it ended its worker: none of its phases is reported."""
         if report.failed and report.when not in ("setup", "call", "teardown"):
-            self._write({"test": report.nodeid})
+            self._lines.write({"test": report.nodeid})
 
-    def _write(self, entry: dict[str, str]) -> None:
-        with open(self._path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+    def pytest_unconfigure(self) -> None:
+        """Close the file."""
+        self._lines.close()
