@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 from footfall.analyze.profile.calltree import Profile
 from footfall.analyze.profile.clocks import Clock
 from footfall.errors import FootfallError
-from footfall.load.profiles.binary.varint import Damaged, read_varint
+from footfall.load.profiles.binary.messages import BYTES, VARINT, read_fields, read_number
+from footfall.load.profiles.binary.varint import Damaged
 from footfall.load.profiles.stack_tree import StackTree, Weight
 
 __all__ = ["looks_like_pprof", "read_pprof"]
@@ -29,8 +30,6 @@ _UNITS_NS: Final = {
     )
     for name in names
 }
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_FIXED_BYTES: Final = {_FIXED64: 8, _FIXED32: 4}
 _SAMPLE_TYPE, _SAMPLE, _LOCATION, _FUNCTION, _STRING, _PERIOD, _DEFAULT_TYPE = 1, 2, 4, 5, 6, 12, 14
 _MAX_INLINED: Final = 64
 """The limit at one place: more than compilers produce. It bounds how many frames a short sample may expand to."""
@@ -52,18 +51,18 @@ def looks_like_pprof(head: bytes) -> bool:
     at = n_fields = 0
     try:
         while at < len(head) and n_fields < 20:
-            key, at = _varint(head, at)
+            key, at = read_number(head, at)
             field, wire = key >> 3, key & 7
             is_message = field not in (9, 10, _PERIOD, _DEFAULT_TYPE, 7, 8, 13)
-            if not 1 <= field <= _LAST_FIELD or (wire == _BYTES) < is_message:
+            if not 1 <= field <= _LAST_FIELD or (wire == BYTES) < is_message:
                 return False
-            if wire == _BYTES:
-                size, at = _varint(head, at)
+            if wire == BYTES:
+                size, at = read_number(head, at)
                 if field == _SAMPLE_TYPE and not _is_value_type(head[at : at + size]):
                     return False  # a text that begins with empty lines would have this number
                 at += size
-            elif wire == _VARINT:
-                _, at = _varint(head, at)
+            elif wire == VARINT:
+                _, at = read_number(head, at)
             else:
                 return False
             n_fields += 1
@@ -73,35 +72,7 @@ def looks_like_pprof(head: bytes) -> bool:
 
 
 def _is_value_type(content: bytes) -> bool:
-    return all(field in (1, 2) and isinstance(value, int) for field, value in _fields(content))
-
-
-def _varint(content: bytes, at: int) -> tuple[int, int]:
-    """Return the 64-bit number at a place, and where it ends. Raises Damaged."""
-    number, end = read_varint(content, at)
-    return number & ((1 << 64) - 1), end
-
-
-def _fields(content: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Yield the fields of a message: numbers, or bytes."""
-    at = 0
-    while at < len(content):
-        key, at = _varint(content, at)
-        wire = key & 7
-        if wire == _VARINT:
-            value, at = _varint(content, at)
-            yield key >> 3, value
-            continue
-        if wire == _BYTES:
-            size, at = _varint(content, at)
-        elif wire in _FIXED_BYTES:
-            size = _FIXED_BYTES[wire]
-        else:
-            raise Damaged(f"there is no field of the kind {wire}")
-        if at + size > len(content):
-            raise Damaged("a field is cut off")
-        yield key >> 3, content[at : at + size]
-        at += size
+    return all(field in (1, 2) and isinstance(value, int) for field, value in read_fields(content))
 
 
 def _numbers(value: int | bytes) -> Iterator[int]:
@@ -111,7 +82,7 @@ def _numbers(value: int | bytes) -> Iterator[int]:
         return
     at = 0
     while at < len(value):
-        number, at = _varint(value, at)
+        number, at = read_number(value, at)
         yield number
 
 
@@ -119,7 +90,7 @@ def _scalars(content: int | bytes) -> dict[int, int]:
     """Return the numbers of a message by field."""
     if isinstance(content, int):
         raise Damaged("a number stands where a message belongs")
-    return {field: value for field, value in _fields(content) if isinstance(value, int)}
+    return {field: value for field, value in read_fields(content) if isinstance(value, int)}
 
 
 def read_pprof(content: bytes) -> Profile:
@@ -130,7 +101,7 @@ def read_pprof(content: bytes) -> Profile:
     message = _Message()
     damage = ""
     try:
-        for field, value in _fields(content):
+        for field, value in read_fields(content):
             message.take(field, value)
     except Damaged as error:
         damage = f"The file is damaged or ends early ({error}): read up to there."
@@ -171,7 +142,7 @@ class _Message:
     def _take_location(self, content: bytes) -> None:
         number = address = 0
         lines: list[tuple[int, int, int]] = []
-        for field, value in _fields(content):
+        for field, value in read_fields(content):
             if field == 1 and isinstance(value, int):
                 number = value
             elif field == 3 and isinstance(value, int):
@@ -210,7 +181,7 @@ class _Reader:
         locations: list[int] = []
         values: list[int] = []
         labels: dict[str, tuple[str, int]] = {}
-        for field, value in _fields(content):
+        for field, value in read_fields(content):
             if field == 1:
                 locations += _numbers(value)
             elif field == 2:
