@@ -49,16 +49,15 @@ class MeasuredSources:
 
         Raises FootfallError (`no-source` if it is gone, `source-unknown` if it changed and its measured text is lost).
         """
-        if self._is_changed(path, stored_paths):
+        text = read_source_bytes(path)
+        if self._is_changed(path, stored_paths, text):
             text = self._by_id(path, self._id(stored_paths))
-        else:
-            text = read_source_bytes(path)
         self.texts[path] = text
         return text
 
     def need_not_changed(self, path: str, stored_paths: tuple[str, ...]) -> None:
         """Raise FootfallError (`source-unknown`, `no-source`) if the local text is known not to be the measured one."""
-        if self._is_changed(path, stored_paths):
+        if self._is_changed(path, stored_paths, None):
             raise self._unknown(path, _PLUGIN_SEES)
 
     def need_unchanged(self, path: str, stored_paths: tuple[str, ...]) -> None:
@@ -70,12 +69,15 @@ class MeasuredSources:
         if measured != read_source_bytes(path):
             raise self._unknown(path, _PLUGIN_SEES)
 
-    def _is_changed(self, path: str, stored_paths: tuple[str, ...]) -> bool:
-        """Return whether a source is known not to be as measured, and note it. Raises as `read_source_bytes`."""
+    def _is_changed(self, path: str, stored_paths: tuple[str, ...], now: bytes | None) -> bool:
+        """Return whether a source is known not to be as measured, and note it. It is read if `now` is not its text.
+
+        Raises as `read_source_bytes`.
+        """
         known = {self._ids.get(each, MIXED) for each in stored_paths} - {MIXED}
         if not known:
             self.unknown.add(path)
-        elif known != {blob_id(read_source_bytes(path))}:
+        elif known != {blob_id(read_source_bytes(path) if now is None else now)}:
             self.changed.add(path)
         return path in self.changed
 

@@ -14,6 +14,7 @@ from footfall.load.source_files import read_source_bytes
 from footfall.record.data.coverage_tables import read_paths
 from footfall.record.data.source_ids import MIXED, blob_id, read_source_ids
 from footfall.report.coverage.json import Json
+from footfall.report.words import plural
 
 __all__ = [
     "Block",
@@ -79,7 +80,7 @@ def need_line(path: str, line: int) -> None:
     lines = _lines(now)
     if now and line > len(lines):
         count = len(lines) - (lines[-1] == "")
-        has = f"{count} line{'s' if count != 1 else ''}"
+        has = plural(count, "line")
         raise UsageError("query-unknown", f"{shown_path(path)} has {has}: there is no line {line}.", "Name one it has.")
 
 
