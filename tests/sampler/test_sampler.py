@@ -95,10 +95,36 @@ def test_survives_at_5_us(tmp_path: Path, name: str) -> None:
     assert len(taken) > 100
     if name != "generators within generators":
         assert log.n_dropped < len(taken)
-    # a thread that begins, and the interpreter's end, have no module below them
-    roots = {"<module>", "Thread._bootstrap", "_shutdown", "Thread._stop"}
+    # a thread that begins, its object freed once it has ended, and the interpreter's end, have no module below them
+    roots = {"<module>", "Thread._bootstrap", "WeakSet.__init__.<locals>._remove", "_shutdown", "Thread._stop"}
     rootless = [stack for stack in taken if stack and stack[0] not in roots]
     assert len(rootless) <= max(2, 0.0005 * len(taken)), rootless[:5]
+
+
+def test_what_a_freed_thread_calls_has_no_caller(tmp_path: Path) -> None:
+    """A thread's object that is freed as the thread ends calls its weak references' functions below no other frame."""
+    program = """
+    import gc, weakref
+    callers, go, is_over = [], threading.Event(), threading.Event()
+    def freed(reference):
+        callers.append(sys._getframe().f_back)
+        for _ in until(0.3):
+            gc.collect(0)
+        is_over.set()
+    thread = threading.Thread(target=go.wait)
+    reference = weakref.ref(thread, freed)
+    thread.start()
+    del thread
+    go.set()
+    is_over.wait()
+    assert callers == [None]
+    """
+    log = sample_program(program, tmp_path / "a.smp")
+    names = stacks(log)
+    called = [names[sample.node] for sample in log.samples if "freed" in names[sample.node]]
+    assert len(called) > 20
+    assert {stack[0] for stack in called} == {"freed"}
+    assert {stack[1] for stack in called if len(stack) > 1} <= {"until", "<gc>", "Event.set"}
 
 
 def test_still_stacks_are_not_dropped(tmp_path: Path) -> None:
