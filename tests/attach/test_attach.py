@@ -262,12 +262,20 @@ def test_threads_have_their_own_time(tmp_path: Path) -> None:
 @pytest.mark.any_python
 def test_ends_with_the_process(tmp_path: Path) -> None:
     """When the process ends, what was sampled is written."""
-    program = "import time\nprint('ready', flush=True)\nend = time.monotonic() + 3\nwhile time.monotonic() < end: pass"
-    with target(program) as process:
-        done = attach(process.pid, cwd=tmp_path)
-        assert process.wait(10) == 0
-    assert done.returncode == 0
-    assert "has ended" in done.stderr
+    program = """
+    import os, time
+    print("ready", flush=True)
+    while not os.path.exists("sampled"): pass
+    end = time.process_time() + 0.5
+    while time.process_time() < end: pass
+    """
+    with target(program, cwd=tmp_path) as process:
+        with recording(process.pid, cwd=tmp_path) as attached:
+            (tmp_path / "sampled").touch()
+            _, errors = attached.communicate(timeout=60)
+        assert process.wait(60) == 0
+    assert attached.returncode == 0, errors
+    assert "has ended" in errors
     assert samples_by_function(tmp_path / f"attach-{process.pid}.coverage")["<module>"] > 10
 
 
@@ -504,14 +512,12 @@ SUBINTERPRETERS = """
 import threading, time
 FIND = "try: import _interpreters as x\\nexcept ImportError: import _xxsubinterpreters as x\\n"
 exec(FIND)
-DEEPEST = "import time\\ndef deepest():\\n  while True:\\n    sum(range(3000))\\n    time.sleep(0.002)\\ndeepest()"
+DEEPEST = "import time\\ndef deepest():\\n  print('ready', flush=True)\\n  while True:\\n    sum(range(3000))\\n    time.sleep(0.002)\\ndeepest()"
 WITHIN = (FIND + "def within():\\n  (getattr(x, 'exec', None) or x.run_string)(x.create(), DEEPEST)\\nwithin()").replace(
     "DEEPEST", repr(DEEPEST))
 def caller():
     (getattr(x, "exec", None) or x.run_string)(x.create(), WITHIN)
 threading.Thread(target=caller, daemon=True).start()
-time.sleep(0.3)
-print("ready", flush=True)
 def main():
     while True: time.sleep(0.001)
 main()

@@ -124,9 +124,36 @@ def collapsed_stacks(footfall: Footfall, clock: str) -> Stacks:
     return stacks
 
 
+SPIN = ("<module>", "main", "<native> call", "<native> call_function", "called", "<native> spin")
+SPIN_OUTER = (*SPIN, "<native> spin_outer")
+SPIN_INNER = (*SPIN_OUTER, "<native> spin_inner")
+
+
+def spun(footfall: Footfall, data: Path) -> tuple[float, float, float]:
+    """The microseconds of the outer function and of both in a data file, and how many equal samples have their error.
+
+    Looks at a thread that waits for a processor find it where it was, so shares are of CPU time, and samples count for more
+    where it was found late.
+    """
+    counts, times = (collapsed_stacks(footfall, clock) for clock in ("samples", "cpu"))
+    assert {stack for stack in counts if "<native> spin_outer" in stack} == {SPIN_OUTER, SPIN_INNER}
+    n_samples, microseconds = (each[SPIN_OUTER] + each[SPIN_INNER] for each in (counts, times))
+    assert n_samples > 200
+    stored = read_profile(data)
+    assert stored is not None
+    profile = profile_from_rows(stored)
+    read = reader(Clock.CPU)
+    sample_us = sum_of_squares(profile, read) / sum(map(read, profile.costs.values())) / 1000
+    return times[SPIN_OUTER], microseconds, min(n_samples, microseconds / max(sample_us, 1000))
+
+
 @possible
 def test_shares_of_functions_are_right(footfall: Footfall, extension: Path, tmp_path: Path) -> None:
-    """Two nested functions have the shares that they spin, in a stack of Python and C in the order of the calls."""
+    """Two nested functions have the shares that they spin, in a stack of Python and C in the order of the calls.
+
+    One run in 370 is off by more than three standard errors, by chance: further ones are added to it then. It reads its clock
+    seldom, since a kernel gives the CPU to others where a thread's clock is read: looks would be in step with the loop.
+    """
     (tmp_path / "program.py").write_text(
         textwrap.dedent(f"""
         import sys, time
@@ -136,30 +163,22 @@ def test_shares_of_functions_are_right(footfall: Footfall, extension: Path, tmp_
             spinning.spin({OUTER}, {INNER})
         def main():
             while time.thread_time() < 1.5:
-                spinning.call(called)
+                for _ in range(100):
+                    spinning.call(called)
         main()
         """)
     )
-    done = footfall("run", "-q", "--native", "--rate", "1000", "program.py")
-    assert (done.returncode, done.stderr) == (0, "")
-    counts, times = (collapsed_stacks(footfall, clock) for clock in ("samples", "cpu"))
-    spin = ("<module>", "main", "<native> call", "<native> call_function", "called", "<native> spin")
-    outer = (*spin, "<native> spin_outer")
-    inner = (*outer, "<native> spin_inner")
-    assert counts[outer] + counts[inner] > 200
-    # Looks at a thread that waits for a processor find it where it was, so shares are of CPU time, and samples count
-    # for more where it was found late: their number is that of equal ones with the same error.
-    microseconds = times[outer] + times[inner]
-    stored = read_profile(tmp_path / ".coverage")
-    assert stored is not None
-    profile = profile_from_rows(stored)
-    read = reader(Clock.CPU)
-    sample_us = sum_of_squares(profile, read) / sum(map(read, profile.costs.values())) / 1000
-    n_independent = min(counts[outer] + counts[inner], microseconds / max(sample_us, 1000))
     share = OUTER / (OUTER + INNER)
-    assert abs(times[outer] / microseconds - share) <= 3 * math.sqrt(share * (1 - share) / n_independent)
-    in_native = {stack: count for stack, count in counts.items() if "<native> spin_outer" in stack}
-    assert set(in_native) == {outer, inner}
+    found = (0.0, 0.0, 0.0)
+    for _ in range(3):
+        done = footfall("run", "-q", "--native", "--rate", "1000", "program.py")
+        assert (done.returncode, done.stderr) == (0, "")
+        found = tuple(map(sum, zip(found, spun(footfall, tmp_path / ".coverage"), strict=True)))
+        outer, both, n_independent = found
+        if abs(outer / both - share) <= 3 * math.sqrt(share * (1 - share) / n_independent):
+            break
+    else:
+        raise AssertionError(found)
     table = footfall("report", "--by", "function").stdout
     assert "called" in table
     assert NATIVE.strip() not in table
@@ -168,9 +187,8 @@ def test_shares_of_functions_are_right(footfall: Footfall, extension: Path, tmp_
 @possible
 def test_inlined_functions_are_frames(extension: Path, tmp_path: Path) -> None:
     """Each below the function that contains it, with the time that it takes, from the debug information."""
-    log = sample_program(
-        f"while time.thread_time() < 1: spinning.spin_inlined({OUTER}, {INNER})", extension, tmp_path / "a.smp"
-    )
+    spin = f"[spinning.spin_inlined({OUTER}, {INNER}) for _ in range(100)]"
+    log = sample_program(f"while time.thread_time() < 1: {spin}", extension, tmp_path / "a.smp")
     profile = profile_of_logs([log])
     assert profile is not None
     stacks = {stack[1:]: count for stack, count in stacks_of(profile).items() if "<native> spin_around" in stack}

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,12 +35,13 @@ ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "FOOTFA
 
 
 @contextlib.contextmanager
-def target(program: str, *command: str, **more: object) -> Iterator[subprocess.Popen[str]]:
+def target(
+    program: str, *command: str, arguments: Sequence[str] = (), **more: object
+) -> Iterator[subprocess.Popen[str]]:
     """Run `program` in a process, which is ready when the block begins, and is killed at its end."""
     code = textwrap.dedent(program)
-    process = subprocess.Popen(
-        [*(command or (sys.executable,)), "-c", code], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, **more
-    )
+    words = [*(command or (sys.executable,)), "-c", code, *arguments]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, **more)
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
