@@ -4,13 +4,21 @@ Tests run their program on another file system (pyfakefs replaces `os` and `open
 calls (blockbuster). Neither may affect what footfall looks up and keeps, or make the program fail because of it. So
 this module finds nothing by a name that such tools know: not `os`, not `open`, not a function of `posix` in a module's
 globals.
+
+`system` is the module of the system's functions that every interpreter has loaded: `posix`, or `nt` on Windows. Modules
+that run inside the program take functions from there.
 """
 
-import posix
+import sys
 import time
 from _io import FileIO
 
 from footfall.own_builtins import keep_builtins
+
+try:
+    import posix as system
+except ImportError:  # Windows
+    import nt as system  # type: ignore[no-redef]
 
 keep_builtins(globals())
 
@@ -18,25 +26,48 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from os import stat_result
 
+IS_WINDOWS = sys.platform == "win32"
+if IS_WINDOWS:
+    from footfall import windows_paths
+
 __all__ = [
+    "IS_WINDOWS",
     "absolute_path",
+    "comparable_path",
     "current_directory",
+    "file_name",
     "file_state",
+    "is_absolute",
     "is_file",
     "is_there",
     "list_directory",
     "make_directory",
     "now_ns",
+    "open_flags",
     "own_user",
     "read_file",
     "real_path",
+    "system",
     "write_file",
 ]
 
 _KIND = 0o170000
 _REGULAR = 0o100000
 _LINK = 0o120000
-_WITHOUT_WAITING = posix.O_NONBLOCK | posix.O_NOCTTY | posix.O_CLOEXEC
+
+
+def open_flags(*names: str) -> int:
+    """Return the flags of `os.open` with these names, for a file of bytes that no other program inherits.
+
+    What a system lacks (Windows: most of them) it has no need of.
+    """
+    flags = 0
+    for name in (*names, "O_CLOEXEC", "O_NOINHERIT", "O_BINARY"):
+        flags |= getattr(system, name, 0)
+    return flags
+
+
+_WITHOUT_WAITING = open_flags("O_NONBLOCK", "O_NOCTTY")
 
 
 class _Functions:
@@ -46,20 +77,20 @@ class _Functions:
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.close = posix.close
-        self.descriptor = posix.open
-        self.fstat = posix.fstat
-        self.getcwd = posix.getcwd
-        self.getpid = posix.getpid
-        self.listdir = posix.listdir
-        self.lstat = posix.lstat
-        self.mkdir = posix.mkdir
+        self.close = system.close
+        self.descriptor = system.open
+        self.fstat = system.fstat
+        self.getcwd = system.getcwd
+        self.getpid = system.getpid
+        self.listdir = system.listdir
+        self.lstat = system.lstat
+        self.mkdir = system.mkdir
         self.now_ns = time.time_ns
         self.open = FileIO
-        self.readlink = posix.readlink
-        self.replace = posix.replace
-        self.stat = posix.stat
-        self.unlink = posix.unlink
+        self.readlink = system.readlink
+        self.replace = system.replace
+        self.stat = system.stat
+        self.unlink = system.unlink
 
 
 _KEPT = _Functions()
@@ -71,8 +102,12 @@ def now_ns() -> int:
 
 
 def own_user() -> int:
-    """Return the user that owns what this process creates. Some systems know one user of a process only (WASM)."""
-    return getattr(posix, "geteuid", posix.getuid)()
+    """Return the user that owns what this process creates.
+
+    Some systems know one user of a process only (WASM), or none (Windows): there 0, as in what `os.stat` returns.
+    """
+    find = getattr(system, "geteuid", None) or getattr(system, "getuid", None)
+    return 0 if find is None else find()
 
 
 def current_directory() -> str:
@@ -130,21 +165,23 @@ def read_file(path: str) -> bytes:
 def write_file(path: str, content: bytes) -> None:
     """Create or replace a file in one step, so that nobody sees part of it. Raises OSError, ValueError."""
     temporary = f"{path}.{_KEPT.getpid()}"
-    with _KEPT.open(temporary, "xb") as file:  # not through a link that another user has put there
-        try:
+    file = _KEPT.open(temporary, "xb")  # not through a link that another user has put there
+    try:
+        with file:
             file.write(content)
-            _KEPT.replace(temporary, path)
-        except BaseException:
-            _KEPT.unlink(temporary)
-            raise
+        _KEPT.replace(temporary, path)  # Windows replaces by no file that is open
+    except BaseException:
+        _KEPT.unlink(temporary)
+        raise
 
 
 def make_directory(path: str) -> None:
     """Make a directory and its parents, unless they exist. Raises OSError."""
     if is_there(path):
         return
-    above = path.rstrip("/").rpartition("/")[0]
-    if above:
+    above = path.rstrip("/")
+    above = above[: len(above) - len(file_name(above))].rstrip("/\\" if IS_WINDOWS else "/")
+    if above and above != path:
         make_directory(above)
     try:
         _KEPT.mkdir(path)
@@ -152,8 +189,25 @@ def make_directory(path: str) -> None:
         pass  # another process was faster
 
 
+def is_absolute(path: str) -> bool:
+    """Return whether a path names the same file from everywhere."""
+    return windows_paths.is_absolute(path) if IS_WINDOWS else path.startswith("/")
+
+
+def comparable_path(path: str) -> str:
+    """Return a form of a path for comparing: on Windows it has slashes and small letters, elsewhere it is the path."""
+    return windows_paths.comparable_path(path) if IS_WINDOWS else path
+
+
+def file_name(path: str) -> str:
+    """Return the last part of a path."""
+    return (path.replace("\\", "/") if IS_WINDOWS else path).rpartition("/")[2]
+
+
 def absolute_path(path: str, directory: str | None = None) -> str:
     """Return an absolute path without `.`, `..` and double slashes, as `os.path.abspath` does."""
+    if IS_WINDOWS:
+        return windows_paths.absolute_path(path, current_directory() if directory is None else directory)
     if not path.startswith("/"):
         path = (directory if directory is not None else current_directory()) + "/" + path
     parts: list[str] = []
@@ -171,6 +225,8 @@ def real_path(path: str, directory: str | None = None) -> str:
     A relative path starts from `directory`, or the working directory. Raises ValueError for a name that no file can
     have.
     """
+    if IS_WINDOWS:
+        return windows_paths.real_path(path, current_directory() if directory is None else directory)
     if not path.startswith("/"):
         path = (directory if directory is not None else current_directory()) + "/" + path
     return _resolve("", path, {})[0] or "/"

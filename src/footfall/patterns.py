@@ -1,5 +1,6 @@
 """File name patterns, as in coverage.py's `include`, `omit` and `[paths]`. Imports next to nothing."""
 
+from footfall.files import comparable_path
 from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
@@ -11,13 +12,15 @@ def glob_matches(pattern: str, path: str) -> bool:
     """Match a whole path: `*` and `?` stay within a folder, `**/` crosses folders, `[...]` is a set.
 
     As in coverage.py's patterns, one without a slash matches in any folder, a leading `*/` stands for
-    any prefix, and a final `/*` for everything below.
+    any prefix, and a final `/*` for everything below. On Windows capital and small letters are equal, and so are
+    slashes.
     """
+    path = comparable_path(path)
     parts = _parts_by_pattern.get(pattern)
     if parts is None:
         if len(_parts_by_pattern) >= _MAX_KEPT:
             _parts_by_pattern.clear()
-        parts = _parts_by_pattern[pattern] = _split(_normalized(pattern))
+        parts = _parts_by_pattern[pattern] = _split(_normalized(comparable_path(pattern)))
     return _match(parts, 0, path, 0)
 
 

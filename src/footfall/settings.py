@@ -3,9 +3,9 @@
 Every measured interpreter reads it at its start, so this module imports only what is already loaded.
 """
 
-import os
 import sys
 
+from footfall.files import open_flags, system
 from footfall.model import RECORD_BRANCHES, RECORD_LATE, RECORD_OPTIMIZE_SHIFT
 from footfall.own_builtins import keep_builtins
 
@@ -83,10 +83,10 @@ def unescape(value: str) -> str:
 
 def _open(path: str, flags: int) -> int:
     """Open a regular file: a pipe or a device of that name would block the interpreter at its start."""
-    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    found = os.fstat(descriptor)
+    descriptor = system.open(path, flags | open_flags("O_NONBLOCK", "O_NOCTTY"))
+    found = system.fstat(descriptor)
     if found.st_mode & 0o170000 != 0o100000 or found.st_size > _MAX_BYTES:  # the module stat may not be loaded here
-        os.close(descriptor)
+        system.close(descriptor)
         raise ValueError(path + " is no settings file of footfall")
     return descriptor
 

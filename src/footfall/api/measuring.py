@@ -223,7 +223,8 @@ def pause_recording() -> object | None:
     with _LOCK:
         if not _ends_pauses:
             _ends_pauses = True
-            os.register_at_fork(before=end_pause)  # a child would go on with the record
+            if hasattr(os, "register_at_fork"):  # not on Windows
+                os.register_at_fork(before=end_pause)  # a child would go on with the record
         return pause_late()
 
 

@@ -191,7 +191,8 @@ class Measuring:
         """Begin to count: a child may go on recording, or begin to, where its parent has finished."""
         if cls._n_forks < 0:
             cls._n_forks = 0
-            os.register_at_fork(after_in_parent=cls._add_fork)
+            if hasattr(os, "register_at_fork"):  # not on Windows
+                os.register_at_fork(after_in_parent=cls._add_fork)
 
     @classmethod
     def _add_fork(cls) -> None:

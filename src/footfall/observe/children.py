@@ -13,9 +13,8 @@ A root process that becomes another user first opens the run directory to that u
 """
 
 import os
-import posix
 
-from footfall.files import own_user
+from footfall.files import open_flags, own_user, system
 from footfall.model import RUN_VARIABLE
 from footfall.own_builtins import keep_builtins
 from footfall.tier import HAS_CORE
@@ -76,7 +75,7 @@ def propagate_run(directory: str) -> None:
     def put_back(args: "Arguments") -> None:
         for key, value in passed_on.missing({}).items():
             if not args or os.fsencode(args[0]) == key:
-                posix.putenv(key, value)
+                system.putenv(key, value)
 
     def change_putenv(args: "Arguments", named: "Named") -> "tuple[Arguments, Named] | None":
         key, value = args
@@ -86,19 +85,22 @@ def propagate_run(directory: str) -> None:
     def share(args: "Arguments", named: "Named") -> None:
         # a user that root switches to must be able to record there; the sticky bit protects the files of others
         if own_user() == 0:
-            _open_to_all(directory, str(posix.getpid()) + "-")
+            _open_to_all(directory, str(system.getpid()) + "-")
 
-    import _posixsubprocess  # built in, or a small library that most programs load at some point
-
-    _replace(_posixsubprocess, "fork_exec", change_fork_exec, None)
+    try:
+        import _posixsubprocess  # built in, or a small library that most programs load at some point
+    except ImportError:  # on Windows
+        pass
+    else:
+        _replace(_posixsubprocess, "fork_exec", change_fork_exec, None)
     for function in ("execve", "posix_spawn", "posix_spawnp"):
-        _replace(posix, function, change_environment, None)
+        _replace(system, function, change_environment, None)
     for function in ("unsetenv", "_clearenv"):
-        _replace(posix, function, None, put_back)
+        _replace(system, function, None, put_back)
     if passed_on.hook:
-        _replace(posix, "putenv", change_putenv, None)
+        _replace(system, "putenv", change_putenv, None)
     for function in _USER_CHANGES:
-        _replace(posix, function, share, None)
+        _replace(system, function, share, None)
 
 
 class _PassedOn:
@@ -137,26 +139,26 @@ def _open_to_all(directory: str, prefix: str) -> None:
     If that was done before, other users may have put links there; the permissions of the links' targets must not
     change.
     """
-    safely = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    descriptor = posix.open(directory, os.O_RDONLY | os.O_DIRECTORY | safely)
+    safely = open_flags("O_RDONLY", "O_NOFOLLOW", "O_NONBLOCK")
+    descriptor = system.open(directory, open_flags("O_DIRECTORY") | safely)
     try:
-        for name in posix.listdir(descriptor):
+        for name in system.listdir(descriptor):
             if not name.startswith(prefix):
                 continue
             try:
-                file = posix.open(name, os.O_RDONLY | safely, dir_fd=descriptor)
+                file = system.open(name, safely, dir_fd=descriptor)
             except OSError:
                 continue  # a link, or removed
             try:
-                found = posix.fstat(file)
+                found = system.fstat(file)
                 is_regular = found.st_mode & 0o170000 == 0o100000  # the module stat may not be loaded here
                 if is_regular and found.st_nlink == 1 and found.st_uid == 0:
-                    posix.fchmod(file, 0o666)
+                    system.fchmod(file, 0o666)
             finally:
-                posix.close(file)
-        posix.fchmod(descriptor, 0o1777)
+                system.close(file)
+        system.fchmod(descriptor, 0o1777)
     finally:
-        posix.close(descriptor)
+        system.close(descriptor)
 
 
 def _replace(module: "Any", name: str, change: "Change | None", after: "Callable[[Arguments], None] | None") -> None:
@@ -173,7 +175,7 @@ def _replace(module: "Any", name: str, change: "Change | None", after: "Callable
 
         look_alike = pure_children.wrap(plain, change, after)
     setattr(module, name, look_alike)
-    if module is posix and getattr(os, name, None) is plain:
+    if module is system and getattr(os, name, None) is plain:
         setattr(os, name, look_alike)
         for known in (os.supports_fd, os.supports_dir_fd, os.supports_follow_symlinks, os.supports_effective_ids):
             if plain in known:
@@ -198,12 +200,12 @@ def _may_run_python(programs: "Iterable[Any]", arguments: "Iterable[Any]", direc
 
 def _is_script(path: str) -> bool:
     try:
-        descriptor = posix.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = system.open(path, open_flags("O_RDONLY", "O_NONBLOCK"))
     except (OSError, ValueError):
         return False
     try:
-        return posix.read(descriptor, 2) == b"#!"
+        return system.read(descriptor, 2) == b"#!"
     except OSError:
         return False
     finally:
-        posix.close(descriptor)
+        system.close(descriptor)

@@ -7,7 +7,7 @@ distributor has added (Debian, Fedora) is derived from the directories that `sit
 import os
 import sys
 
-from footfall.files import absolute_path, is_there, real_path
+from footfall.files import IS_WINDOWS, absolute_path, comparable_path, is_there, real_path
 from footfall.own_builtins import keep_builtins
 from footfall.pythons import OWN, version_name
 from footfall.tier import IS_FREE_THREADED
@@ -28,6 +28,8 @@ _VERSIONED = _LOWER + version_name(OWN) + ("t" if IS_FREE_THREADED else "")
 
 def is_in(path: str, directory: str) -> bool:
     """Return whether a path is a directory or below it."""
+    if IS_WINDOWS:
+        path, directory = comparable_path(path), comparable_path(directory)
     return path == directory or path.startswith(directory.rstrip("/") + "/")
 
 

@@ -1,10 +1,20 @@
 """The program's signals while our code runs in it: they are held back; what their handlers raise is the program's."""
 
-from _signal import NSIG, SIG_BLOCK, SIG_SETMASK, getsignal, pthread_sigmask  # type: ignore[import-not-found]
+from _signal import NSIG, getsignal  # type: ignore[import-not-found]
 
 from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
+
+try:
+    from _signal import SIG_BLOCK, SIG_SETMASK, pthread_sigmask
+except ImportError:  # Windows can't hold signals back: their handlers, of Ctrl-C as a rule, run at once
+    SIG_BLOCK = SIG_SETMASK = 0
+
+    def pthread_sigmask(how: int, signals: object) -> "tuple[()]":
+        """Return that no signals were held back."""
+        return ()
+
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

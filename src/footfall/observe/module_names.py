@@ -3,6 +3,7 @@
 import os
 from sys import _getframe  # as it is now: the program may replace it
 
+from footfall.files import file_name
 from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
@@ -66,4 +67,4 @@ def source_name(filename: str, namespace: "Namespace") -> str:
         return filename
     if name.endswith((".pyc", ".pyo")):
         name = name[:-1]
-    return name if name.rpartition("/")[2] == filename.rpartition("/")[2] else filename
+    return name if file_name(name) == file_name(filename) else filename

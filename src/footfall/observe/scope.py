@@ -6,7 +6,16 @@ The engines ask once for each file name, inside the measured process; imports on
 import sys
 from sys import _getframe  # as it is now: the program may replace it
 
-from footfall.files import absolute_path, current_directory, is_there, read_file, real_path
+from footfall.files import (
+    absolute_path,
+    comparable_path,
+    current_directory,
+    file_name,
+    is_absolute,
+    is_there,
+    read_file,
+    real_path,
+)
 from footfall.observe.installed import ThirdParty, is_in, is_in_any, standard_library
 from footfall.observe.module_names import find_module_name, find_running_namespace, importable_name, source_name
 from footfall.own_builtins import keep_builtins
@@ -51,7 +60,7 @@ class Scope:
         self._has_source = bool(self._source_dirs or self._source_pkgs)
         self._third_party = ThirdParty()
         self._standard_library = standard_library()
-        own = absolute_path(__file__).rsplit("/", 2)[0]
+        own = absolute_path(__file__ + "/../..")
         self._own = (own, real_path(own))
         self.file_tracers: FileTracers | None = None
         """The plugins, which come first: code of a file that one of them takes is not measured as Python."""
@@ -145,7 +154,7 @@ class Scope:
         A relative one is looked up as coverage.py does, in the program's working directory and in `sys.path`; and also
         where the program began, because code may be met later than it was compiled.
         """
-        if filename.startswith("/"):
+        if is_absolute(filename):
             return filename
         here = current_directory()
         for directory in [here, *sys.path, self._start_directory]:
@@ -198,9 +207,9 @@ class Scope:
         """
         for own in self._own:
             if is_in(path, own):
-                folder, _, inner = path[len(own) + 1 :].partition("/")
+                folder, _, inner = comparable_path(path[len(own) + 1 :]).partition("/")
                 return not self._measures_own or not inner or folder in _MEASURING
-        return path.endswith(_SHIM_FILES) and _is_of_shim(path)
+        return comparable_path(path).endswith(_SHIM_FILES) and _is_of_shim(path)
 
     def _is_in_source(self, path: str, module_name: str | None) -> bool:
         if self._source_pkgs and (module_name is None or self._is_in_packages(module_name)):
@@ -232,7 +241,7 @@ def _is_of_shim(path: str) -> bool:
 
 def _is_start_file(path: str) -> bool:
     """Return whether `site` is running this file now: it ends before the program begins, so it is not part of it."""
-    if path.rpartition("/")[2] not in _START_FILES:
+    if file_name(path) not in _START_FILES:
         return False
     frame: FrameType | None = _getframe(1)
     while frame is not None:

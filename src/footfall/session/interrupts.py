@@ -10,7 +10,9 @@ from typing import Any, Final
 
 __all__ = ["InterruptedBySignal", "raising_signals"]
 
-_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ENDING: Final = frozenset(signal.valid_signals()) & {
+    getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")
+}
 
 
 class InterruptedBySignal(BaseException):

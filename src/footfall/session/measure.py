@@ -21,6 +21,7 @@ from footfall.record.data.data_file import (
     open_data_file,
     remove_data_file,
 )
+from footfall.record.machine import free_bytes
 from footfall.record.run.directory import (
     RunDirectory,
     make_run_directory,
@@ -240,10 +241,9 @@ def _is_in_a_writable_place(data_file: str) -> bool:
         return False
     try:
         check_writable(data_file)
-        system = os.statvfs(folder)
+        return free_bytes(folder) >= _LEAST_ROOM_BYTES
     except (FootfallError, OSError):
         return False
-    return system.f_bavail * system.f_frsize >= _LEAST_ROOM_BYTES
 
 
 def _name_survivors(directory: RunDirectory) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from footfall.errors import FootfallError
 from footfall.model import RUN_VARIABLE
 from footfall.pythons import KNOWN_VERSIONS
+from footfall.record.machine import free_bytes
 from footfall.session.running.supervise import Ended
 from footfall.session.target import Interpreter, find_interpreter, inspect_interpreter
 
@@ -85,8 +86,7 @@ def _why_not(path: str, what: str, directory: Path) -> FootfallError:
             f"{what} {path} finds footfall, but its start hook footfall.pth is in none of its site directories.",
             f"Install it as a package, neither editable nor with --target: {_install_command(found)}.",
         )
-    disk = os.statvfs(directory)
-    if disk.f_bavail * disk.f_frsize < _RECORD_BYTES:
+    if free_bytes(directory) < _RECORD_BYTES:
         return FootfallError(
             "nothing-recorded",
             f"{what} there is no room for a record in {directory}.",

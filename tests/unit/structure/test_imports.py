@@ -14,17 +14,17 @@ PACKAGE = REPOSITORY / "src" / "footfall"
 
 # Each may import itself and what stands before it.
 ORDER = [
-    "_version", "_core", "_decode", "own_builtins", "formats", "model", "tier", "printable", "errors", "patterns", "python_tables", "pythons", "settings",
-    "files", "config", "probes",
+    "_version", "_core", "_decode", "own_builtins", "formats", "windows_paths", "files", "model", "tier", "printable", "errors", "patterns", "python_tables", "pythons", "settings",
+    "config", "probes",
     "observe", "attach", "record", "analyze", "load", "report", "session", "live", "service", "cli", "api", "hypothesis", "compat", "tests_file", "pytest_plugin", "unittest_plugin",
 ]  # fmt: skip
 
 # These run inside the measured program: they import each other, the C core, and what every interpreter has loaded.
 MEASURED = (
-    "observe", "probes", "own_builtins", "formats", "model", "tier", "printable", "patterns", "python_tables", "pythons", "settings", "files",
+    "observe", "probes", "own_builtins", "formats", "model", "tier", "printable", "patterns", "python_tables", "pythons", "settings", "files", "windows_paths",
 )  # fmt: skip
 ALWAYS_THERE = {
-    "sys", "os", "io", "atexit", "codecs", "builtins", "marshal", "time", "posix", "errno", "gc", "itertools", "_ast",
+    "sys", "os", "io", "atexit", "codecs", "builtins", "marshal", "time", "posix", "nt", "ntpath", "errno", "gc", "itertools", "_ast",
     "_imp", "_io", "_md5", "_signal", "_thread", "_warnings", "_weakref", "_frozen_importlib",
     "_frozen_importlib_external", "zipimport", "__future__",
     "_functools",  # built in; on CPython 3.11 to 3.13 without the C core

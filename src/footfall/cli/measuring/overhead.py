@@ -9,6 +9,7 @@ import click
 
 from footfall.cli.options import config_option, load_config
 from footfall.cli.reports.report_files import write_output
+from footfall.errors import FootfallError
 from footfall.report.jsontext import render_json
 from footfall.report.overhead import CostSample, CostTable, overhead_report, overhead_svg, render_overhead
 from footfall.session.overhead import Overhead, measure_overhead
@@ -62,6 +63,9 @@ def command(
     counted separately (Results). coverage.py runs with --branch, if the command's Python has it. Nothing is written
     except what you ask for: no data file, no cache.
     """
+    if not hasattr(os, "wait4"):
+        what = "`footfall overhead` needs the CPU time of ended processes, which this system does not tell."
+        raise FootfallError("not-on-this-system", what, "Run it on Linux; the ratios are about the same.")
     config = load_config(config_file, quiet)
     program = command_line(arguments, is_module=is_module, called="overhead")
     if plot is not None:

@@ -16,7 +16,7 @@ from footfall.cli.face import current_face
 from footfall.cli.options import FiniteRange, config_option, load_config, split_list
 from footfall.config.configuration import Config, check_concurrency, check_sampling
 from footfall.config.reading import read_config
-from footfall.errors import UsageError
+from footfall.errors import FootfallError, UsageError
 from footfall.record.data.parallel_files import make_parallel_name
 from footfall.session.measure import measure
 from footfall.session.output import warn
@@ -186,6 +186,9 @@ def command(
         raise UsageError("append-every", text, "Use `footfall snapshot --every` beside the run.")
     if not quiet:
         _warn(config)
+    if save_signal is not None and not hasattr(signal, f"SIG{save_signal}"):
+        what = f"--save-signal={save_signal}: this system has no such signal."
+        raise FootfallError("not-on-this-system", what, "Leave it out: the record is always up to date.")
     program = _program(config, arguments, is_module)
     data_file = _choose_data_file(config, data_file, append)
     face = current_face()

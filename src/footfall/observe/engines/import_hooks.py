@@ -255,6 +255,6 @@ def _move_cache(rewriter: "Any", cache_dir: str, path_of: "Callable[[object], st
         if not cache_dir:
             return kind(os.devnull, "footfall")
         place = "pytest-unmeasured" if path_of(file_path) is None else "pytest"
-        return kind(cache_dir, place, absolute_path(os.fspath(plain)).lstrip(os.sep))
+        return kind(cache_dir, place, os.path.splitdrive(absolute_path(os.fspath(plain)))[1].lstrip(os.sep))
 
     rewriter.get_cache_dir = get_cache_dir

@@ -9,10 +9,10 @@ again. Called by the probes engine's hooks.
 
 import _imp
 import builtins
-import posix
 import sys
 from _thread import get_ident
 
+from footfall.files import open_flags, system
 from footfall.observe.interruptions import pass_on
 from footfall.own_builtins import keep_builtins
 
@@ -59,14 +59,14 @@ class PlainLoaders:
     def _takes_bytecode_unseen(self, filename: str) -> bool:
         """Return whether the source file has bytecode that is used without checking the source (PEP 552)."""
         try:
-            file = posix.open(self._external.cache_from_source(filename), posix.O_RDONLY)
+            file = system.open(self._external.cache_from_source(filename), open_flags("O_RDONLY"))
         except (OSError, NotImplementedError) as error:
             pass_on(error)
             return False
         try:
-            head = posix.read(file, 8)
+            head = system.read(file, 8)
         finally:
-            posix.close(file)
+            system.close(file)
         flags = int.from_bytes(head[4:], "little")
         if head[:4] != self._external.MAGIC_NUMBER or not flags & _IS_HASH_BASED:
             return False

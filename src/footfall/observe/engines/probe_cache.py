@@ -9,7 +9,16 @@ import sys
 from _md5 import md5  # type: ignore[import-not-found]
 from marshal import dumps, loads
 
-from footfall.files import file_state, list_directory, make_directory, now_ns, read_file, write_file
+from footfall.files import (
+    absolute_path,
+    file_name,
+    file_state,
+    list_directory,
+    make_directory,
+    now_ns,
+    read_file,
+    write_file,
+)
 from footfall.own_builtins import keep_builtins
 from footfall.tier import HAS_CORE
 
@@ -75,14 +84,14 @@ def code_state() -> str:
     version made, or the same version before an edit.
     """
     state = []
-    engines = __file__.rpartition("/")[0]
-    compiler = engines.rsplit("/", 2)[0] + "/probes"
+    engines = absolute_path(__file__ + "/..")
+    compiler = absolute_path(engines + "/../../probes")
     folders = (compiler, f"{compiler}/plan")
     state.append("without the core" if not HAS_CORE else "")  # probes have another form
     paths = [f"{folder}/{name}" for folder in folders for name in list_directory(folder) if name.endswith(".py")]
     for path in (f"{engines}/instrument.py", *paths):
         info = file_state(path)
-        state.append(f"{path.rpartition('/')[2]} {info.st_size} {info.st_mtime_ns}")
+        state.append(f"{file_name(path)} {info.st_size} {info.st_mtime_ns}")
     digest: str = md5("\n".join(sorted(state)).encode(), usedforsecurity=False).hexdigest()
     return digest[:8]
 

@@ -40,7 +40,8 @@ class ProbeCompiler:
         self._lock = RLock()
         self._is_loading = False
         if _CAN_WAIT:
-            os.register_at_fork(after_in_child=self._after_fork)
+            if hasattr(os, "register_at_fork"):  # not on Windows
+                os.register_at_fork(after_in_child=self._after_fork)
         else:
             from footfall.observe.engines import instrument
 

@@ -47,4 +47,5 @@ def save_at_end(save: "Callable[[], None]", on_failure: "Callable[[BaseException
             util.register_after_fork(end, lambda function: util.Finalize(None, function, exitpriority=-100))
 
     atexit.register(end)
-    os.register_at_fork(after_in_child=follow_into_child)
+    if hasattr(os, "register_at_fork"):  # not on Windows
+        os.register_at_fork(after_in_child=follow_into_child)

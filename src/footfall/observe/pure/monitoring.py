@@ -6,7 +6,6 @@ what callbacks call.
 """
 
 import _thread
-import os
 import sys
 from sys import _getframe  # as it is now: the program may replace it
 
@@ -22,6 +21,7 @@ from footfall.model import (
 from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.messages import report
 from footfall.observe.pure import contexts
+from footfall.observe.pure.children import at_fork
 from footfall.observe.pure.collector import sampling_threads
 from footfall.observe.pure.recorder import PureRecorder
 from footfall.observe.pure.watched_places import (
@@ -455,7 +455,7 @@ def start(tool_id: int, decide: "Decide", with_branches: bool, only_new: bool) -
     engine = PureMonitoring.current = PureMonitoring(tool_id, decide, recorder, with_branches, only_new)
     if not PureMonitoring.is_following_forks:
         PureMonitoring.is_following_forks = True
-        os.register_at_fork(after_in_child=_begin_child)
+        at_fork(after_in_child=_begin_child)
     engine.start()
 
 

@@ -7,12 +7,11 @@ a place or a number is reserved before anything is done with it.
 
 import _thread
 import os
-import posix
 import sys
 import time
 from _struct import pack_into
 
-from footfall.files import current_directory
+from footfall.files import current_directory, system
 from footfall.formats import (
     ENTRY_HEAD_BYTES,
     EVENTS_HEAD_BYTES,
@@ -124,7 +123,7 @@ class PureRecorder:
             log.append(RECORD_HEADER, bytes(head) + sized(cwd) + sized(executable))
         except OSError:
             self.is_off = True
-            posix.unlink(log.path)  # it is useless without a header
+            system.unlink(log.path)  # it is useless without a header
             raise
         self._log = log
 

@@ -4,11 +4,11 @@ It belongs to the thread that samples, alone. A failure ends the log; the reason
 """
 
 import os
-import posix
 import sys
 import time
 from _struct import pack_into
 
+from footfall.files import open_flags, system
 from footfall.formats import (
     COUNT_CODES,
     COUNT_FULL,
@@ -180,14 +180,14 @@ class _EnlargedLog(SegmentLog):
 def _fill(path: str, start: int, size: int) -> None:
     """Extend a file by zeros, by a descriptor that is not the number of a standard stream. Raises OSError."""
     make_room()
-    descriptor = posix.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    descriptor = system.open(path, open_flags("O_RDWR", "O_NOFOLLOW"))
     try:
         if descriptor <= 2:
             _fill(path, start, size)
         else:
             fill_file(descriptor, start, size)
     finally:
-        posix.close(descriptor)
+        system.close(descriptor)
 
 
 def _create(directory: str) -> _EnlargedLog:

@@ -8,10 +8,10 @@ stop at an entry without a kind. Callers that several threads may enter have a l
 
 import mmap
 import os
-import posix
 import sys
 from _struct import pack_into
 
+from footfall.files import open_flags, system
 from footfall.formats import ENTRY_HEAD_BYTES, ENTRY_PADDING, FIRST_SEGMENT_BYTES, SEGMENT_BYTES
 from footfall.own_builtins import keep_builtins
 
@@ -21,7 +21,7 @@ __all__ = ["Segment", "SegmentLog", "fill_file", "sized"]
 
 _MAPS_COPIES = sys.platform == "emscripten"
 """There, a mapping is a copy, which goes into the file when it is flushed, by the descriptor it was made from."""
-_LEAST_GROWTH_BYTES = max(FIRST_SEGMENT_BYTES, mmap.PAGESIZE)
+_LEAST_GROWTH_BYTES = max(FIRST_SEGMENT_BYTES, mmap.ALLOCATIONGRANULARITY)  # of Windows 64 KiB, elsewhere a page
 _ZEROS = bytes(FIRST_SEGMENT_BYTES)
 
 
@@ -42,7 +42,7 @@ class SegmentLog:
         self._segment: mmap.mmap | None = None
         self._copies: list[mmap.mmap] = []
         self._used = 0
-        posix.close(posix.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
+        system.close(system.open(path, open_flags("O_RDWR", "O_CREAT", "O_EXCL"), 0o666))
 
     def append(self, kind: int, payload: "bytes | bytearray") -> "tuple[mmap.mmap, int]":
         """Write an entry, its kind last; return the segment and the offset of the payload in it. Raises OSError."""
@@ -89,17 +89,17 @@ class SegmentLog:
         return (needed + step - 1) // step * step
 
     def _map_more(self, size: int) -> None:
-        fd = posix.open(self.path, os.O_RDWR | os.O_NOFOLLOW)
+        fd = system.open(self.path, open_flags("O_RDWR", "O_NOFOLLOW"))
         taken = [fd]
         try:
             while taken[-1] <= 2:  # numbers of standard streams that are closed: the program may write there
-                taken.append(posix.dup(taken[-1]))
+                taken.append(system.dup(taken[-1]))
             # Reserve the space first: a store into a sparse mapping on a full disk would cause a SIGBUS.
             fill_file(fd, self.file_bytes, size)
             segment = Segment(fd, size, offset=self.file_bytes)
         finally:
             for each in () if _MAPS_COPIES else taken:
-                posix.close(each)
+                system.close(each)
         if self._segment is not None and self._used + ENTRY_HEAD_BYTES <= len(self._segment):
             pack_into("<I", self._segment, self._used + 4, len(self._segment) - self._used - ENTRY_HEAD_BYTES)
             pack_into("<I", self._segment, self._used, ENTRY_PADDING)
@@ -116,14 +116,15 @@ def _entry_bytes(payload: "bytes | bytearray") -> int:
 
 def fill_file(descriptor: int, start: int, size: int) -> None:
     """Extend a file by zeros. Raises OSError."""
-    reserve = getattr(posix, "posix_fallocate", None)
+    reserve = getattr(system, "posix_fallocate", None)
     if reserve is not None:
         errno = reserve(descriptor, start, size)
         if errno:  # PyPy returns the error number and does not raise
             raise OSError(errno, os.strerror(errno))
         return
+    system.lseek(descriptor, start, 0)
     for at in range(start, start + size, len(_ZEROS)):
-        posix.pwrite(descriptor, _ZEROS[: start + size - at], at)
+        system.write(descriptor, _ZEROS[: start + size - at])
 
 
 def sized(data: bytes) -> bytes:

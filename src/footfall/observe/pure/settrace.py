@@ -6,7 +6,6 @@ engine, into that engine's record.
 """
 
 import atexit
-import os
 import sys
 
 from footfall.model import ENGINE_SETTRACE
@@ -16,6 +15,7 @@ from footfall.observe.messages import report
 from footfall.observe.own_modules import load_own
 from footfall.observe.pure import children as pure_children
 from footfall.observe.pure import contexts as pure_contexts
+from footfall.observe.pure.children import at_fork
 from footfall.observe.pure.contexts import context_of_other_work, has_other_work
 from footfall.observe.pure.hidden import hidden_applevel
 from footfall.observe.pure.interpreter import (
@@ -92,7 +92,7 @@ def start(
 
         label_of = labels_of(settings.function_contexts, scope.file_tracers if settings.plugin_contexts else None)
         files.trace = load_own("pure.function_contexts").following(files.trace, label_of)
-    os.register_at_fork(after_in_child=lambda: _begin_child(recorder, files))
+    at_fork(after_in_child=lambda: _begin_child(recorder, files))
     if is_late and not only_new:
         running = list(sys._current_frames().values()) if TRACES_ALL_THREADS else [sys._getframe(1)]
         for frame in running:
@@ -127,7 +127,7 @@ def _begin_beside_probes(decide: "Decide", with_arcs: bool, traced_frames: "Trac
     offsets = _offsets_without_probes(PhantomLines().offsets, has_probes)
     files = _Files(recorder, decide, with_arcs, offsets)
     files.traced_frames = traced_frames
-    os.register_at_fork(after_in_child=files.after_fork)
+    at_fork(after_in_child=files.after_fork)
     _begin(recorder, files)
 
 

@@ -4,10 +4,9 @@ The engine reports when each frame begins, comes to a line and ends; the plugin 
 native/engines/file_tracers/frames.c is the same for the core.
 """
 
-import os
-
 from footfall.observe.file_tracers.files import FileTracers, Plugin, TracedFile
 from footfall.observe.pure import contexts, recorder
+from footfall.observe.pure.children import at_fork
 from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
@@ -51,7 +50,7 @@ class TracedFrames:
         self.line = self._make_line(running, with_arcs)
         self.end = self._make_end(running, with_arcs)
         files.on_failure.append(self._forget)
-        os.register_at_fork(after_in_child=self._after_fork)
+        at_fork(after_in_child=self._after_fork)
 
     def _make_begin(self, running: "dict[int, _Running]") -> "Begin":
         seen_of = self._seen

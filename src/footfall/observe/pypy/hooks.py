@@ -5,7 +5,6 @@ The main script needs no hook: PyPy compiles it with the same `compile`.
 
 import builtins
 import copyreg
-import os
 import sys
 
 import __pypy__  # type: ignore[import-not-found]
@@ -13,6 +12,7 @@ from _cffi_backend import FFI  # type: ignore[import-untyped]
 
 from footfall.observe.engines.plain_code import FUTURES, ONLY_AST
 from footfall.observe.interruptions import Undisturbed, pass_on
+from footfall.observe.pure.children import at_fork
 from footfall.observe.pure.children import wrap as look_alike
 from footfall.observe.pure.contexts import EventsByContext
 from footfall.observe.pure.probes.events import Areas, Comparable
@@ -65,7 +65,7 @@ def arm_function(settings: "Settings") -> "Arm":
     recorder = PureRecorder(settings)
     areas = Areas(recorder, array_over)
     recorder.on_switch(areas.flush)
-    os.register_at_fork(after_in_child=areas.after_fork)
+    at_fork(after_in_child=areas.after_fork)
     # Code that is pickled by value needs an object that can be stored into as well.
     copyreg.pickle(_EVENTS_TYPES[0], _reduce_events)
     hook_marshal(_EVENTS_TYPES, Comparable)

@@ -12,12 +12,12 @@ off for that time. The thread receives no signals, and ends before a fork: `os.f
 import _thread
 import atexit
 import os
-import posix
 import sys
 import time
 from _signal import valid_signals  # type: ignore[import-not-found]
 from sys import _current_frames
 
+from footfall.files import open_flags, system
 from footfall.formats import COUNT_CPU, COUNT_LATE, COUNT_SAMPLES, COUNT_TICKS, UNIT_UNKNOWN
 from footfall.observe.interruptions import Undisturbed
 from footfall.observe.messages import report
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["is_main_interpreter", "start"]
 
-_OWN_FOLDER = os.path.dirname(os.path.dirname(__file__)) + "/"
+_OWN_FOLDER = os.path.dirname(os.path.dirname(__file__)) + os.sep
 """Frames of what runs inside the program are left out."""
 _INTERPRETERS = ("_interpreters", "_xxsubinterpreters")
 """The modules that make interpreters, by the names of the versions."""
@@ -59,7 +59,7 @@ _allocate_lock, _get_ident, _get_native_id = _thread.allocate_lock, _thread.get_
 _monotonic_ns, _thread_time_ns, _process_time_ns = time.monotonic_ns, time.thread_time_ns, time.process_time_ns
 _sleep = time.sleep
 _clock_gettime_ns = getattr(time, "clock_gettime_ns", None)
-_access, _open, _read, _close, _stat = posix.access, posix.open, posix.read, posix.close, posix.stat
+_access, _open, _read, _close, _stat = system.access, system.open, system.read, system.close, system.stat
 _is_linux = sys.platform == "linux"
 
 
@@ -71,7 +71,7 @@ def start(directory: str, rate_hz: int, max_cpu_ppm: int) -> None:
     sampler = _Sampler(directory, 1_000_000_000 // rate_hz, max_cpu_ppm)
     sampler.begin()
     atexit.register(sampler.end)
-    os.register_at_fork(
+    pure_children.at_fork(
         before=sampler.before_fork, after_in_parent=sampler.after_fork_parent, after_in_child=sampler.after_fork_child
     )
     for name in ("fork", "forkpty"):
@@ -101,7 +101,7 @@ def is_main_interpreter() -> bool:
 
 def _follow_fork(sampler: "_Sampler", name: str) -> None:
     """Let the sampler go on only when a function that forks is done: it counts threads after `after_in_parent`."""
-    plain: Any = getattr(posix, name, None)
+    plain: Any = getattr(system, name, None)
     if not callable(plain):
         return
 
@@ -115,7 +115,7 @@ def _follow_fork(sampler: "_Sampler", name: str) -> None:
         return finish
 
     look_alike = pure_children.wrap(plain, change, None)
-    setattr(posix, name, look_alike)
+    setattr(system, name, look_alike)
     if getattr(os, name, None) is plain:
         setattr(os, name, look_alike)
 
@@ -424,7 +424,7 @@ def _name_of(native_id: int) -> bytes:
         return b""
     make_room()
     try:
-        file = _open(path, os.O_RDONLY | os.O_CLOEXEC)
+        file = _open(path, open_flags("O_RDONLY"))
     except OSError:
         return b""
     try:

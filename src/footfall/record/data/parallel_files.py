@@ -26,7 +26,9 @@ def make_parallel_name(data_file: str) -> str:
     import random  # only for runs in parallel mode
     import string
 
-    host = os.uname().nodename.replace(".", "_").replace("/", "_")
+    from footfall.record.machine import host_name
+
+    host = host_name().replace(".", "_").replace("/", "_")
     rolls = "".join(random.Random(os.urandom(8)).choices(string.ascii_letters + string.digits, k=_N_RANDOM))
     return f"{data_file}.{host}.pid{os.getpid()}.X{rolls}x"
 

@@ -104,8 +104,10 @@ class RunDirectory:
 
     def identity(self) -> str:
         """Return an id that no other run has, on any machine; it is the same however often this run is resolved."""
+        from footfall.record.machine import host_name  # as in `is_running`
+
         started_ns = (self.path / "settings").stat().st_mtime_ns
-        text = f"{os.uname().nodename}\n{self.path.name}\n{started_ns}"
+        text = f"{host_name()}\n{self.path.name}\n{started_ns}"
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
     def is_there(self) -> bool:
@@ -316,14 +318,12 @@ def find_unresolved_runs(cwd: Path) -> list[Path]:
 
 def is_running(path: Path) -> bool:
     """Return whether the supervisor that made a run directory, whose process id is in its name, still exists."""
-    parts = path.name.split("-")
+    from footfall.record.machine import process_exists  # few commands ask
+
     try:
-        os.kill(int(parts[2]), 0)
-    except PermissionError:
-        return True
-    except (ProcessLookupError, ValueError, IndexError):
+        return process_exists(int(path.name.split("-")[2]))
+    except (ValueError, IndexError):
         return False
-    return True
 
 
 def is_unused(directory: RunDirectory) -> bool:

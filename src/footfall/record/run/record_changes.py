@@ -6,7 +6,6 @@ events of contexts that have ended, which never change. Called by `footfall.comp
 
 from __future__ import annotations
 
-import os
 import struct
 from dataclasses import dataclass
 from typing import TypeVar
@@ -24,7 +23,7 @@ from footfall.record.run.record_file import (
     read_header,
     read_trace,
 )
-from footfall.record.run.segments import follow_entries
+from footfall.record.run.segments import follow_entries, read_at
 from footfall.record.run.untrusted_file import open_recorded_file
 
 __all__ = ["RecordChanges"]
@@ -65,7 +64,7 @@ class _Field:
 
     def has_changed(self, descriptor: int, context: str | None) -> bool:
         """Read the field, and return whether it is new. Without any event it does not matter in which context."""
-        contents = os.pread(descriptor, self.n_bytes, self.place)
+        contents = read_at(descriptor, self.n_bytes, self.place)
         if contents.count(0) == len(contents):
             context = None
         if (contents, context) == (self.contents, self.context):

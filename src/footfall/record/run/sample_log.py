@@ -41,7 +41,7 @@ from footfall.formats import (
     SAMPLE_WAITS_FOR_GIL,
 )
 from footfall.record.run.node_table import NodeTable, skip_nodes
-from footfall.record.run.segments import follow_entries, read_entries
+from footfall.record.run.segments import follow_entries, read_at, read_entries
 from footfall.record.run.untrusted_file import open_recorded_file
 
 __all__ = [
@@ -370,14 +370,14 @@ class SampleLogFollower:
                 self._samples.append(sample)
                 if kind == SAMPLE_SAMPLE:
                     self._last[sample.thread] = (place, sample.repeat)
-            header = os.pread(file.fileno(), _HEADER_LAYOUT.size, ENTRY_HEAD_BYTES)
+            header = read_at(file.fileno(), _HEADER_LAYOUT.size, ENTRY_HEAD_BYTES)
         if self._at:
             _read_header(log, memoryview(header))
 
     def _read_idle(self, descriptor: int) -> None:
         """Add what the last sample of each thread has counted since."""
         for thread, (place, counted) in self._last.items():
-            payload = os.pread(descriptor, _SAMPLE_LAYOUT.size, place + ENTRY_HEAD_BYTES)
+            payload = read_at(descriptor, _SAMPLE_LAYOUT.size, place + ENTRY_HEAD_BYTES)
             _, node, time_ns, cpu_ns, context, flags, repeat = _SAMPLE_LAYOUT.unpack(payload)
             if repeat > counted:
                 clock = self._reader.clocks[thread]
@@ -395,7 +395,7 @@ def count_samples(path: str) -> int:
     Raises OSError, FootfallError (`record-refused`).
     """
     with open_recorded_file(path) as file:
-        header = os.pread(file.fileno(), _HEADER_LAYOUT.size, ENTRY_HEAD_BYTES)
+        header = read_at(file.fileno(), _HEADER_LAYOUT.size, ENTRY_HEAD_BYTES)
     return int(_HEADER_LAYOUT.unpack(header)[7 + COUNT_SAMPLES]) if len(header) == _HEADER_LAYOUT.size else 0
 
 

@@ -17,7 +17,7 @@ from footfall.formats import ENTRY_END, ENTRY_PADDING, MAGIC, RECORD_HEADER
 from footfall.record.run.node_table import Taker
 from footfall.record.run.untrusted_file import read_recorded_file
 
-__all__ = ["follow_entries", "read_entries", "sentence_of_stop"]
+__all__ = ["follow_entries", "read_at", "read_entries", "sentence_of_stop"]
 
 _ENTRY = struct.Struct("<II")
 _CHUNK_BYTES = 1 << 18  # no entry of a sample log is longer, except one with a line table of that size
@@ -77,7 +77,7 @@ def follow_entries(descriptor: int, at: int) -> Iterator[tuple[int, int | None, 
     nothing = memoryview(b"")
     wanted = _CHUNK_BYTES
     while True:
-        chunk = memoryview(os.pread(descriptor, wanted, at))
+        chunk = memoryview(read_at(descriptor, wanted, at))
         here = 0
         while here + _ENTRY.size <= len(chunk):
             kind, size = _ENTRY.unpack_from(chunk, here)
@@ -98,6 +98,14 @@ def follow_entries(descriptor: int, at: int) -> Iterator[tuple[int, int | None, 
             return
         wanted = _CHUNK_BYTES
         at += here
+
+
+def read_at(descriptor: int, n_bytes: int, place: int) -> bytes:
+    """Return that many bytes at a place in a file, fewer at its end. Other reads must give their place, too."""
+    if hasattr(os, "pread"):
+        return os.pread(descriptor, n_bytes, place)
+    os.lseek(descriptor, place, os.SEEK_SET)
+    return os.read(descriptor, n_bytes)
 
 
 def sentence_of_stop(what: str, stopped_errno: int) -> str:

@@ -13,11 +13,11 @@ import stat
 from typing import BinaryIO
 
 from footfall.errors import FootfallError
-from footfall.files import own_user
+from footfall.files import open_flags, own_user
 
 __all__ = ["open_recorded_file", "read_recorded_file"]
 
-_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_FLAGS = open_flags("O_RDONLY", "O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY")
 _KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFCHR: "a device",

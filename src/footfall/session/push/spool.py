@@ -7,7 +7,6 @@ whole, under a name that sorts by its time. Only one process at a time sends wha
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import time
@@ -17,6 +16,11 @@ from typing import Final
 
 from footfall.errors import FootfallError
 from footfall.session.push.sending import Request
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    import msvcrt
 
 __all__ = ["Spool"]
 
@@ -53,8 +57,8 @@ class Spool:
             lock = os.open(os.path.join(self._directory, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                _lock(lock)
+            except (BlockingIOError, PermissionError):
                 yield False
             else:
                 yield True
@@ -118,3 +122,11 @@ class Spool:
             f"Can't use {self._directory} as a queue: {error.strerror}.",
             "Name a directory for --spool that you can write to.",
         )
+
+
+def _lock(descriptor: int) -> None:
+    """Lock a file until it is closed. Raises BlockingIOError, or PermissionError on Windows, if another process has."""
+    if "fcntl" in globals():
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    else:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]

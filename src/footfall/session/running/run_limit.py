@@ -21,7 +21,9 @@ from footfall.session.running.recording_processes import recording_pids
 __all__ = ["RunLimit"]
 
 _GRACE_SECONDS: Final = 10.0
-_ENDINGS: Final = frozenset({-signal.SIGTERM, -signal.SIGKILL})
+_KILL: Final = getattr(signal, "SIGKILL", signal.SIGTERM)
+_ENDINGS: Final = frozenset({-signal.SIGTERM, -_KILL} if hasattr(signal, "SIGKILL") else {int(signal.SIGTERM)})
+"""On Windows a process that gets a signal ends with its number as the status."""
 
 
 class RunLimit:
@@ -50,7 +52,7 @@ class RunLimit:
                 self._send(pid, signal.SIGTERM)
         elif now - self._ended_at > _GRACE_SECONDS:
             self._ended_at = now
-            self._send(pid, signal.SIGKILL)
+            self._send(pid, _KILL)
 
     def was_by_us(self, status: int) -> bool:
         """Return whether a command that ended with `status` (see `Ended`) was ended here."""
@@ -74,5 +76,5 @@ class RunLimit:
     def _send(self, pid: int, number: signal.Signals) -> None:
         for each in dict.fromkeys((pid, *recording_pids(self._directory))):
             if each != os.getpid():
-                with contextlib.suppress(ProcessLookupError, PermissionError):
+                with contextlib.suppress(OSError):
                     os.kill(each, number)

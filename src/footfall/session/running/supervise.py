@@ -4,13 +4,14 @@ The command is in our own process group and terminal. Ctrl-C therefore reaches i
 a second time; a signal that another process sends to us reaches only us, so we pass it on. If the interpreter tells who
 sent a signal (CPython, `sigwaitinfo`), that decides. PyPy does not; there a signal is taken to come from the terminal's
 keys if we are the terminal's foreground group.
+
+Windows has no signals to pass on: its keys reach each process of the console, ours and the command's.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -21,11 +22,16 @@ from footfall.session.output import flush_streams
 
 __all__ = ["Ended", "end_like", "run_command"]
 
-_PASSED_ON: Final = frozenset(
-    {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2}
-)
-_KEYS: Final = frozenset({signal.SIGINT, signal.SIGQUIT})
+
+def _signals(*names: str) -> frozenset[signal.Signals]:
+    """Return the signals of these names that the system has."""
+    return frozenset(signal.Signals[name] for name in names if hasattr(signal, name))
+
+
+_PASSED_ON: Final = _signals("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+_KEYS: Final = _signals("SIGINT", "SIGQUIT", "SIGBREAK")
 _CHECK_SECONDS: Final = 0.1
+_HALF: Final = 1 << 31
 _SI_KERNEL: Final = 0x80  # si_code of signals from the terminal's keys, sent to the whole foreground group
 
 
@@ -52,13 +58,15 @@ def run_command(
     once, when the command has started: signals wait until it returns, so it must be short.
     Raises FootfallError (`cant-start`) if the system can't start it.
     """
+    if not hasattr(signal, "pthread_sigmask"):
+        return _run_in_console(arguments, environment, check, meanwhile)
     watched = _PASSED_ON | {signal.SIGCHLD} | ({signal.SIGALRM} if check is not None else set())
     # SIGCHLD must have a handler, or with a caller's SIG_IGN the exit status would be lost
     old_handler = signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
     # blocked before the start, so that none is lost between the start and the first wait
     old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     try:
-        process = _start(arguments, environment, old_mask, ignored)
+        process = _start(arguments, environment, _preparation(old_mask, ignored))
         meanwhile()
         signals = set()
         if check is not None:
@@ -75,15 +83,44 @@ def run_command(
         signal.signal(signal.SIGCHLD, old_handler if old_handler is not None else signal.SIG_DFL)
 
 
-def _start(
-    arguments: Sequence[str], environment: Mapping[str, str], mask: set[int], ignored: signal.Signals | None
-) -> subprocess.Popen[bytes]:
+def _run_in_console(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    check: Callable[[int], None] | None,
+    meanwhile: Callable[[], None],
+) -> Ended:
+    """As `run_command`, on Windows: while the command runs, the console's keys are its business alone."""
+    noted: set[signal.Signals] = set()
+    before = {key: signal.signal(key, lambda number, _frame: noted.add(signal.Signals(number))) for key in _KEYS}
+    try:
+        process = _start(arguments, environment, None)
+        meanwhile()
+        while process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_CHECK_SECONDS)  # in pieces: a handler runs only between two of them
+            if check is not None and process.returncode is None:
+                check(process.pid)
+        return Ended(process.returncode, process.pid, frozenset(noted))
+    finally:
+        for key, handler in before.items():
+            signal.signal(key, handler if handler is not None else signal.SIG_DFL)
+
+
+def _preparation(mask: set[int], ignored: signal.Signals | None) -> Callable[[], None]:
+    """Return what is to be done in the new process before it becomes the command."""
+
     def prepare() -> None:
         # exec preserves the mask and ignored signals
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if ignored is not None:
             signal.signal(ignored, signal.SIG_IGN)
 
+    return prepare
+
+
+def _start(
+    arguments: Sequence[str], environment: Mapping[str, str], prepare: Callable[[], None] | None
+) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
             arguments,
@@ -144,8 +181,10 @@ def _discard_pending(numbers: frozenset[signal.Signals]) -> None:
 def end_like(status: int) -> int:
     """Return the exit status for `status` of `Ended`; if that is a signal, die of the same one."""
     if status >= 0:
-        return status
+        return status if status < _HALF else status - 2 * _HALF  # Windows: how `sys.exit` takes 0xC000013A and the like
     flush_streams()
+    import resource  # where there are signals
+
     # only the command's own core file is useful
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))

@@ -8,13 +8,13 @@ a frame more in the program's tracebacks. The audit hook tells of such code befo
 
 import _thread
 import builtins
-import os
 import sys
 from marshal import loads
 
 from footfall.files import is_file, read_file
 from footfall.observe.engines.plain_code import NoRoomForProbesError
 from footfall.observe.interruptions import Undisturbed, pass_on
+from footfall.observe.pure.children import at_fork
 from footfall.observe.pure.contexts import EventsByContext
 from footfall.observe.pure.probes.changes import Changes, Number
 from footfall.observe.pure.probes.compile_hook import wrapped_compile
@@ -94,7 +94,7 @@ def arm_function(settings: "Settings") -> "Arm":
     places = _Places()
     areas = Areas(recorder, places.array_over)
     recorder.on_switch(areas.flush)
-    os.register_at_fork(after_in_child=areas.after_fork)
+    at_fork(after_in_child=areas.after_fork)
     hook_marshal((Segment, EventsByContext), Mark, Number)
     changes = Changes.current = Changes((Segment, EventsByContext, Mark))
     known: dict[tuple[str, str], tuple[Any, Mark, int]] = {}
