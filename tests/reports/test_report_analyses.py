@@ -245,14 +245,22 @@ def test_keys_distinguish_all_that_matters() -> None:
 
 def test_any_file_of_the_analysis_makes_other_keys(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Results of code that was edited since are not used, however deep in the package it is."""
-    package = tmp_path / "analyze"
-    shutil.copytree(pathlib.Path(footfall.analyze.__file__).parent, package)
-    monkeypatch.setattr(footfall.analyze, "__path__", [str(package)])
-    keys = {key_maker("kind", 1).digest()}
-    files = sorted(package.rglob("*.py"))
+    original = pathlib.Path(footfall.analyze.__file__).parent
+
+    def key_of(package: pathlib.Path) -> bytes:
+        """A process sees its own code once, so each state of the code is at a place of its own."""
+        monkeypatch.setattr(footfall.analyze, "__path__", [str(package)])
+        return key_maker("kind", 1).digest()
+
+    unchanged = shutil.copytree(original, tmp_path / "unchanged")
+    keys = {key_of(original)}
+    assert key_of(unchanged) in keys
+    files = sorted(path.relative_to(original) for path in original.rglob("*.py"))
     for number, path in enumerate(files, start=2):
-        path.write_text(path.read_text() + "#")
-        keys.add(key_maker("kind", 1).digest())
+        package = tmp_path / str(number)
+        shutil.copytree(original, package, ignore=shutil.ignore_patterns("__pycache__"))
+        (package / path).write_text((package / path).read_text() + "#")
+        keys.add(key_of(package))
         assert len(keys) == number, path
     assert len(files) > 30
 

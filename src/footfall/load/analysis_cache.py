@@ -9,6 +9,7 @@ ever raises.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import sqlite3
@@ -51,7 +52,7 @@ def key_maker(*parts: object) -> hashlib._Hash:
     depends = (
         parts,
         VERSION,
-        _code_state(),
+        _code_state(*footfall.analyze.__path__),
         sys.implementation.cache_tag,
         sys.hexversion,
         sys.flags.optimize,  # drops assert statements
@@ -70,11 +71,15 @@ def keys_by_path(base: hashlib._Hash, sources: Mapping[str, bytes]) -> dict[str,
     return keys
 
 
-def _code_state() -> list[tuple[str, int, int]]:
-    """Return something that changes when the code of the analysis is edited: a development version keeps its number."""
+@functools.cache
+def _code_state(*roots: str) -> list[tuple[str, int, int]]:
+    """Return something that differs after the code of the analysis was edited: a development version keeps its number.
+
+    Seen once, since the code that this process runs is what it was.
+    """
     state: list[tuple[str, int, int]] = []
     with contextlib.suppress(OSError):
-        for root in footfall.analyze.__path__:
+        for root in roots:
             for folder, _, names in os.walk(root):
                 for name in names:
                     if name.endswith(".py"):

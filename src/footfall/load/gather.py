@@ -35,6 +35,7 @@ __all__ = [
     "Coverage",
     "ReportedFile",
     "UnreadableFile",
+    "absolute_path_mapper",
     "choose_paths",
     "gather",
     "name_filter",
@@ -383,6 +384,14 @@ def path_mapper(config: Config) -> Callable[[str], str]:
         return here if config.relative_files else find(here)
 
     return path_here
+
+
+def absolute_path_mapper(config: Config) -> Callable[[str], str]:
+    """Return a function from stored paths to absolute local ones, also where the names of files stay relative."""
+    path_here = path_mapper(config)
+    if not config.relative_files:
+        return path_here
+    return lambda path: canonical_path(path_here(path))
 
 
 def _apply_paths(

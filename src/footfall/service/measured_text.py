@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from footfall.analyze.source.analysis import decode_source
-from footfall.config.configuration import Config, canonical_path, shown_path
+from footfall.config.configuration import Config, shown_path
 from footfall.errors import FootfallError, UsageError
-from footfall.load.gather import path_mapper
+from footfall.load.gather import absolute_path_mapper
 from footfall.load.source_files import read_source_bytes
 from footfall.record.data.coverage_tables import read_paths
 from footfall.record.data.source_ids import MIXED, blob_id, read_source_ids
@@ -38,8 +38,8 @@ class Block(NamedTuple):
 
 def stored_names(config: Config, path: str) -> list[str]:
     """Return the names that the data file has for a file; none if it was not measured. Raises as `read_paths`."""
-    path_here = path_mapper(config)
-    return [name for name in read_paths(config.data_file) if canonical_path(path_here(name)) == path]
+    path_here = absolute_path_mapper(config)
+    return [name for name in read_paths(config.data_file) if path_here(name) == path]
 
 
 def state_of_text(path: str, measured: bytes | None, is_changed: bool | None) -> Json:

@@ -8,7 +8,7 @@ from typing import Final
 
 from footfall.config.configuration import Config, canonical_path, shown_path
 from footfall.errors import FootfallError
-from footfall.load.gather import path_mapper
+from footfall.load.gather import absolute_path_mapper
 from footfall.record.data.coverage_tables import read_paths
 from footfall.record.data.qualifications import Message
 
@@ -24,8 +24,7 @@ def not_measured(config: Config, path: str) -> FootfallError:
     here = os.path.abspath(os.curdir)
     what = f"{config.data_file} has no coverage of {shown_path(path)}."
     help = "No code of it ran, and it is not in what `source` names; or it is left out by the settings."
-    path_here = path_mapper(config)
-    measured = {canonical_path(path_here(name)) for name in read_paths(config.data_file)}
+    measured = {*map(absolute_path_mapper(config), read_paths(config.data_file))}
     if place := _place_measured(path, measured, canonical_path(here)):
         what, help = f"{what} It was measured as {place}.", _NEXT_ELSEWHERE
     return FootfallError("file-not-measured", what, help)

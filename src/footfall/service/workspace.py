@@ -14,7 +14,7 @@ from typing import Final
 from footfall.config.configuration import Config, canonical_path
 from footfall.config.reading import read_config
 from footfall.errors import FootfallError, UsageError
-from footfall.load.gather import name_filter, path_mapper
+from footfall.load.gather import absolute_path_mapper, name_filter, path_mapper
 from footfall.record.data.contexts_of_lines import read_contexts
 from footfall.record.data.coverage_tables import StoredCoverage, read_coverage, read_paths
 from footfall.record.data.elsewhere import latest_data_file
@@ -156,7 +156,7 @@ class Workspace:
         """Return the absolute paths of the files that the data file has coverage or times of."""
         found: set[str] = set()
         with contextlib.suppress(FootfallError):  # it can't be read, or has one of the two alone
-            found.update(map(canonical_path, map(path_mapper(config), read_paths(config.data_file))))
+            found.update(map(absolute_path_mapper(config), read_paths(config.data_file)))
         with contextlib.suppress(FootfallError):
             found.update(map(canonical_path, self.times(config, None).by_path))
         return found

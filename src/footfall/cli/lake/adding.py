@@ -11,9 +11,9 @@ from typing import TypeVar
 import click
 
 from footfall.analyze.test_costs import name_of_test
-from footfall.config.configuration import Config, canonical_path
+from footfall.config.configuration import Config
 from footfall.errors import FootfallError, UsageError
-from footfall.load.gather import gather, path_mapper
+from footfall.load.gather import absolute_path_mapper, gather
 from footfall.load.source_rows import rows_of_sources
 from footfall.record.data.data_file import open_data_file
 from footfall.record.lake.layout import Partition
@@ -74,10 +74,10 @@ def add_data_files(config: Config, lake: str, data_files: Sequence[str], place: 
 
 def file_namer(config: Config, top: str) -> Callable[[str], str]:
     """Return a function from a recorded path to the lake's name: below the repository's top, or absolute."""
-    path_here = path_mapper(config)
+    path_here = absolute_path_mapper(config)
 
     def name(path: str) -> str:
-        here = canonical_path(path_here(path))
+        here = path_here(path)
         return os.path.relpath(here, top) if here.startswith(os.path.join(top, "")) else here
 
     return name

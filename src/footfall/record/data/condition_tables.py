@@ -42,6 +42,7 @@ _NUMBERS_OF_A_PLACE: Final = 8
 _TEXT: Final = re.compile(rb"(?:-?\d{1,20},){7}-?\d{1,20}(?:,(?:-?\d{1,20},){7}-?\d{1,20})*")
 _WINDOW_BITS: Final = 10
 _MEMORY_LEVEL: Final = 3
+_FEW_PATHS: Final = 500  # SQLite takes 999 parameters in its older versions
 _SCHEMA: Final = """
 create table footfall_conditions_format (format integer);
 create table footfall_conditions_code (id integer primary key, path text, qualname text, first_line integer,
@@ -205,7 +206,11 @@ def _read_codes(
     found: Conditions = {}
     by_id: dict[int, BranchedCode] = {}
     query = "select id, path, qualname, first_line, places from footfall_conditions_code"
-    for code_id, path, qualname, first_line, places in connection.execute(query):
+    few: list[str] = []
+    if stored_paths is not None and len(stored_paths) <= _FEW_PATHS:
+        few = [*stored_paths]
+        query += f" where path in ({', '.join('?' * len(few))})"
+    for code_id, path, qualname, first_line, places in connection.execute(query, few):
         if stored_paths is not None and path not in stored_paths:
             continue
         by_id[code_id] = BranchedCode(qualname, first_line, unpack_places(places))

@@ -9,7 +9,7 @@ from footfall.analyze.source.traced_analysis import TracedAnalysis
 from footfall.analyze.test_costs import name_of_test
 from footfall.config.configuration import Config, canonical_path, shown_path
 from footfall.errors import FootfallError
-from footfall.load.gather import Coverage, ReportedFile, gather, path_mapper
+from footfall.load.gather import Coverage, ReportedFile, absolute_path_mapper, gather
 from footfall.load.measured_sources import MeasuredSources
 from footfall.record.data.coverage_tables import read_lines_by_context, read_paths
 from footfall.record.data.source_ids import MIXED, blob_id, read_source_ids
@@ -222,9 +222,9 @@ def changed_files(workspace: Workspace, parameters: Parameters) -> Json:
     given = parameters.optional_paths("paths")
     wanted = None if given is None else {workspace.source_path(config, path) for path in given}
     ids = read_source_ids(config.data_file)
-    path_here = path_mapper(config)
+    path_here = absolute_path_mapper(config)
     found: dict[str, set[str]] = {"changed": set(), "gone": set(), "unknown": set()}
-    measured = {name: canonical_path(path_here(name)) for name in read_paths(config.data_file)}
+    measured = {name: path_here(name) for name in read_paths(config.data_file)}
     for name, path in measured.items():
         if wanted is None or path in wanted:
             state = _state(path, ids.get(name, MIXED))

@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from footfall.analyze.test_costs import is_of_pytest, name_of_test
-from footfall.config.configuration import Config, canonical_path, shown_path
-from footfall.load.gather import path_mapper
+from footfall.config.configuration import Config, shown_path
+from footfall.load.gather import absolute_path_mapper
 from footfall.record.data.contexts_of_lines import (
     has_labelled_contexts,
     read_contexts,
@@ -133,13 +133,13 @@ def what_test_ran(workspace: Workspace, parameters: Parameters) -> Json:
     """`tests/ran`: the files that a test ran, with the numbers of lines as recorded."""
     config = workspace.config()
     test, count = parameters.text("test"), parameters.number("count", _MOST)
-    path_here = path_mapper(config)
+    path_here = absolute_path_mapper(config)
     wanted = _wanted(config)
     by_path: dict[str, set[int]] = {}
     for stored, by_label in read_lines_by_context(config.data_file, need_contexts_of(config, test)).items():
         lines = set().union(*(own for label, own in by_label.items() if wanted(label)))
         if lines:
-            by_path.setdefault(canonical_path(path_here(stored)), set()).update(lines)
+            by_path.setdefault(path_here(stored), set()).update(lines)
     shown = _page(sorted(by_path), 0, count)
     return {
         "test": test,
@@ -150,11 +150,11 @@ def what_test_ran(workspace: Workspace, parameters: Parameters) -> Json:
 
 def _labels_by_path(config: Config) -> dict[str, set[str]]:
     """Return by absolute path the contexts in which a file ran. Raises FootfallError (`no-contexts`)."""
-    path_here = path_mapper(config)
+    path_here = absolute_path_mapper(config)
     wanted = _wanted(config)
     found: dict[str, set[str]] = {}
     for stored, labels in read_contexts_of_files(config.data_file).items():
-        found.setdefault(canonical_path(path_here(stored)), set()).update(filter(wanted, labels))
+        found.setdefault(path_here(stored), set()).update(filter(wanted, labels))
     if not any(label for labels in found.values() for label in labels):
         raise no_contexts(config)
     return found
