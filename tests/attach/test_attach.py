@@ -21,6 +21,7 @@ from footfall.attach.permission import Rights, forbidden
 from footfall.record.data.profile_tables import read_profile
 from footfall.record.run.sample_log import SampleLog, read_sample_log
 from interpreters import PYPY, each_python
+from sampled_logs import ROOTS
 
 if TYPE_CHECKING:
     pass
@@ -194,8 +195,7 @@ def test_reads_memory_freed_during_the_read(tmp_path: Path, program: str) -> Non
         assert process.poll() is None
     taken = [stack for stack in stacks(log) if stack]
     assert len(taken) > 100
-    roots = {"<module>", "Thread._bootstrap", "_shutdown", "Thread._stop"}
-    rootless = [stack for stack in taken if stack[0] not in roots]
+    rootless = [stack for stack in taken if stack[0] not in ROOTS]
     assert len(rootless) <= max(1, 0.005 * len(taken)), rootless[:5]
 
 

@@ -353,7 +353,7 @@ def test_switched_off_start_hooks_are_suspected(footfall, tmp_path) -> None:
 
 
 @pytest.mark.any_python
-@pytest.mark.parametrize("ending", ["kill -INT $$", "trap 'exit 130' INT; kill -INT $PPID; sleep 5 & wait"])
+@pytest.mark.parametrize("ending", ["kill -INT $$", "trap 'exit 130' INT; kill -INT $PPID; sleep 20 >&- 2>&- & wait"])
 def test_what_ended_the_command_before_it_began_is_named(footfall, tmp_path, ending: str) -> None:
     """A program that a signal ended before Python had begun is not suspected of -S."""
     tool = _write(tmp_path / "python3", f"#!/bin/sh\n{ending}\n")

@@ -39,25 +39,26 @@ THREADS = {
         done.acquire()
     """,
     "a daemon thread at exit": """
-        import threading, time
+        import threading
         started = threading.Event()
         def work():
-            started.set()
             while True:
                 n = sum(range(100))
+                started.set()
         for _ in range(3):  # both
             threading.Thread(target=work, daemon=True).start()
         started.wait()
-        time.sleep(0.05)
     """,
     "a thread that the main one ends under": """
         import _thread, os, time
+        waits = _thread.allocate_lock()
+        waits.acquire()
         def work():
-            time.sleep(0.05)
+            waits.acquire()
             os._exit(0)
         _thread.start_new_thread(work, ())
         while True:
-            time.sleep(1)
+            waits.release(); time.sleep(60)
     """,
     "a thread pool": """
         import concurrent.futures

@@ -10,9 +10,20 @@ from footfall.record.data.coverage_tables import read_coverage
 from footfall.record.data.profile_tables import read_profile
 
 FOOTFALL = [sys.executable, "-m", "footfall"]
-LOOP = "import time\ndef spin():\n    end = time.monotonic() + 60\n    while time.monotonic() < end: pass\nspin()\n"
+LOOP = """\
+import time
+def spin():
+    end = time.monotonic() + 60
+    while time.monotonic() < end: open("begun", "w").close()
+spin()
+"""
 WITH_CHILD = "import subprocess, sys\nsubprocess.run([sys.executable, 'loop.py'])\n"
-CATCHES = "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\nwhile True:\n    time.sleep(0.01)\n"
+CATCHES = """\
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+while True:
+    open("begun", "w").close(); time.sleep(0.01)
+"""
 
 
 def _run(folder: pathlib.Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -28,9 +39,14 @@ def _run(folder: pathlib.Path, *arguments: str) -> subprocess.CompletedProcess[s
 )
 def test_duration(tmp_path, program, status) -> None:
     """The command and its children end; the status is 0 unless the command chooses another; the data are whole."""
-    done = _run(tmp_path, "--duration", "2", program)
+    seconds = 2
+    while True:
+        done = _run(tmp_path, "--duration", str(seconds), program)
+        if (tmp_path / "begun").exists() or seconds > 20:
+            break
+        seconds *= 2  # on a busy machine the program had not even begun
     assert done.returncode == status, done.stderr
-    assert "The command was ended after 2 s. [limit-reached]" in done.stderr
+    assert f"The command was ended after {seconds} s. [limit-reached]" in done.stderr
     assert "still-running" not in done.stderr
     files = {pathlib.PurePath(path).name: file for path, file in read_coverage(tmp_path / ".coverage").files.items()}
     assert program in files

@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import socket
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,7 +17,7 @@ from footfall.report.profile.pyroscope import render_pyroscope
 from footfall.session.push.sending import Credentials, Request, Sender, UnavailableError
 from footfall.session.push.spool import Spool
 from protobuf_schemas import read_message, samples_of_pprof
-from push_server import Answer, Received, push_server
+from push_server import Answer, Received, closed_port, push_server
 from site_data import make_profile, write_project
 
 pytest.importorskip("urllib3")
@@ -168,15 +169,15 @@ def test_a_wait_that_is_too_long_is_not_begun(waits) -> None:
     assert waits == []
 
 
-def _closed_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+@pytest.fixture
+def closed() -> Iterator[socket.socket]:
+    with closed_port() as found:
+        yield found
 
 
-def test_without_a_server_there_is_a_next_step(data, capsys) -> None:
+def test_without_a_server_there_is_a_next_step(data, capsys, closed) -> None:
     """A closed port is an error that names the server and what to do."""
-    port = _closed_port()
+    port = closed.getsockname()[1]
     assert _push(f"http://127.0.0.1:{port}", data, "--retry", "0") == 3
     error = capsys.readouterr().err
     assert (
@@ -229,17 +230,16 @@ def test_certificates_are_verified(data, certificate, capsys, monkeypatch) -> No
     assert len(server.received) == 2  # the first was kept
 
 
-def test_nothing_is_lost_while_the_server_is_away(data, capsys, monkeypatch) -> None:
+def test_nothing_is_lost_while_the_server_is_away(data, capsys, monkeypatch, closed) -> None:
     """What can't be sent is kept without the token, and goes first, oldest first, when the server is back."""
     monkeypatch.setenv("FOOTFALL_PUSH_TOKEN", "s3cret")
-    port = _closed_port()
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{closed.getsockname()[1]}"
     for number in range(2):
         assert _push(url, data, "--retry", "0", "--spool", "queue", "--label", f"n={number}") == 1
         assert "Kept 1 profile in queue" in capsys.readouterr().err
     kept = b"".join(path.read_bytes() for path in pathlib.Path("queue").iterdir())
     assert b"s3cret" not in kept and b"Authorization" not in kept
-    with push_server(port=port) as server:
+    with push_server(bound=closed) as server:
         assert _push(url, data, "--spool", "queue", "--label", "n=2") == 0
     assert "Sent 1 profile, and 2 from the queue, to" in capsys.readouterr().err
     assert [_series(request)[0]["n"] for request in server.received] == ["0", "1", "2"]
@@ -247,9 +247,9 @@ def test_nothing_is_lost_while_the_server_is_away(data, capsys, monkeypatch) -> 
     assert [path.name for path in pathlib.Path("queue").iterdir()] == ["lock"]
 
 
-def test_a_queue_is_bounded(data, capsys) -> None:
+def test_a_queue_is_bounded(data, capsys, closed) -> None:
     """The oldest profiles are dropped, and it is said."""
-    url = f"http://127.0.0.1:{_closed_port()}"
+    url = f"http://127.0.0.1:{closed.getsockname()[1]}"
     assert _push(url, data, "--retry", "0", "--spool", "queue") == 1
     [first] = pathlib.Path("queue").glob("*.push")
     size = first.stat().st_size / 1e6

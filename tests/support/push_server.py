@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import socket
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
@@ -40,8 +41,16 @@ class PushServer:
 
 
 @contextmanager
-def push_server(certificate: str | None = None, *, port: int = 0) -> Iterator[PushServer]:
-    """Serve on a free port until the block ends; `certificate` is a file with a certificate and its key."""
+def closed_port() -> Iterator[socket.socket]:
+    """A socket whose port answers nobody until it listens, and that no other program is given meanwhile."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        yield found
+
+
+@contextmanager
+def push_server(certificate: str | None = None, *, bound: socket.socket | None = None) -> Iterator[PushServer]:
+    """Serve on a free port, or a socket's, until the block ends; `certificate` is a file with a certificate and its key."""
     found = PushServer()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -63,7 +72,11 @@ def push_server(certificate: str | None = None, *, port: int = 0) -> Iterator[Pu
         def handle_error(self, *_arguments: object) -> None:
             pass  # a client that does not trust the certificate closes the connection
 
-    with Server(("127.0.0.1", port), Handler) as server:
+    with Server(("127.0.0.1", 0), Handler) as server:
+        if bound is not None:
+            server.socket.close()
+            server.socket, server.server_address = bound, bound.getsockname()
+            server.server_activate()
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)

@@ -8,7 +8,11 @@ from pathlib import Path
 
 from footfall.record.run.sample_log import SampleLog, read_sample_log
 
-__all__ = ["VERY_DEEP", "ends_of_stacks", "run_program", "sample_program", "stacks"]
+__all__ = ["ROOTS", "VERY_DEEP", "ends_of_stacks", "run_program", "sample_program", "stacks"]
+
+ROOTS = {"<module>", "Thread._bootstrap", "WeakSet.__init__.<locals>._remove", "_shutdown", "Thread._stop"}
+"""Whose frames have none below them: a thread that begins, its object freed once it has ended, and the interpreter's end do
+not run below the module."""
 
 PRELUDE = """
 import os, select, signal, sys, threading, time
@@ -18,6 +22,10 @@ path, interval_ns, precise = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "prec
 def until(seconds):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
+        yield
+def busy(seconds):  # also until the thread has had a CPU for a fifth of that: others may want it
+    end, least = time.monotonic() + seconds, time.thread_time() + seconds / 5
+    while time.monotonic() < end or time.thread_time() < least:
         yield
 _core.sampler_start(path, interval_ns, precise=precise)
 """
