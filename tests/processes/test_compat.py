@@ -348,6 +348,26 @@ PROGRAMS = {
         cov.start(); lib.choose(1); cov.stop()
         print(cov.analysis2(lib)[1:], cov.report())
     """,
+    "settings that change after the first start": """
+        import lib
+        cov = coverage.Coverage(data_file=None, config_file=False, include=["*/lib.py"], context="first")
+        def measure(x):
+            cov.start(); cov.switch_context("t"); lib.choose(x); cov.stop()
+            show(cov.get_data())
+        measure(1)
+        for name, value in (("branch", True), ("omit", ["*/lib.py"]), ("include", ["*/none.py"]), ("context", "late")):
+            cov.set_option("run:" + name, value)
+        cov.config.run_include.append("*/others/*")
+        os.mkdir("sub"); os.chdir("sub")
+        measure(9)
+        cov.erase()
+        cov.set_option("run:omit", [])
+        measure(0)
+        cov.set_option("run:include", ["*/lib.py"])
+        measure(0)
+        cov.erase()
+        measure(1)
+    """,
     "data made by hand": """
         data = coverage.CoverageData("hand.data")
         data.add_lines({"/a.py": [1, 2], "/b.py": []})

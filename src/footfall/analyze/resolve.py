@@ -88,17 +88,23 @@ def resolve_lines(
     Called for each read of a program that measures itself. `read` is for a run that is resolved again and again while
     it goes on.
     """
-    _, coverage = _resolve_coverage(run_directory, context, None, None, read)
+    _, coverage = _resolve_coverage(run_directory, context, None, None, read, with_outcomes=False)
     return coverage.files, coverage.messages
 
 
 def _resolve_coverage(
-    directory: str, context: str, progress: Progress | None, store: MeaningsStore | None, read: ReadRecord
+    directory: str,
+    context: str,
+    progress: Progress | None,
+    store: MeaningsStore | None,
+    read: ReadRecord,
+    *,
+    with_outcomes: bool = True,
 ) -> tuple[MergedRecords, _CoverageResolver]:
     records = (f"{directory}/{name}" for name in sorted(os.listdir(directory)) if name.endswith(".rec"))
     merged = merge_records(records, read)
     coverage = _CoverageResolver(directory, context, store)
-    coverage.resolve(merged, progress)
+    coverage.resolve(merged, progress, with_outcomes=with_outcomes)
     files, messages = coverage.files, coverage.messages
     for path, tracer in merged.tracers.items():
         if tracer:
@@ -124,19 +130,18 @@ class _CoverageResolver:
         self._context = context
         self._store = store
 
-    def resolve(self, merged: MergedRecords, progress: Progress | None) -> None:
-        """Add everything in the records. Called once."""
+    def resolve(self, merged: MergedRecords, progress: Progress | None, *, with_outcomes: bool) -> None:
+        """Add everything in the records, outcomes of conditions only if they are wanted. Called once."""
         self.messages += merged.messages
         total = len(merged.codes) + len(merged.modules) + len(merged.code_visits) + len(merged.module_visits)
-        for done, _ in enumerate(self._each(merged), 1):
+        for done, _ in enumerate(self._each(merged, with_outcomes and merged.has_branches), 1):
             if progress is not None:
                 progress(done, total)
         for trace in merged.traces:
             self._add_trace(trace)
 
-    def _each(self, merged: MergedRecords) -> Iterator[None]:
+    def _each(self, merged: MergedRecords, has_outcomes: bool) -> Iterator[None]:
         """Resolve one code object or module at each step."""
-        has_outcomes = merged.has_branches
         for code in merged.codes.values():
             self._try(self._add_code, code, has_outcomes)
             yield

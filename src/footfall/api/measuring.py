@@ -36,6 +36,7 @@ from footfall.record.run.directory import (
 from footfall.settings import Settings
 
 __all__ = [
+    "LOCK",
     "Capture",
     "Captured",
     "Measurement",
@@ -43,10 +44,7 @@ __all__ = [
     "capture",
     "context",
     "find_place",
-    "end_pause",
     "measure",
-    "pause_recording",
-    "resume_recording",
     "start",
     "start_configured",
     "start_new_calls",
@@ -60,8 +58,8 @@ contexts.expect()  # whoever imports this module may use contexts
 
 _MEMORY: Final = "/dev/shm"
 _ENOUGH_BYTES: Final = 1 << 30
-_LOCK: Final = threading.RLock()  # one thread starts or stops at a time
-_ends_pauses = False
+LOCK: Final = threading.RLock()
+"""Held by the thread that starts or stops: one at a time."""
 
 
 class Measurement:
@@ -207,41 +205,9 @@ def stop_recording() -> Path | None:
     """Stop measuring, and return the run directory with the records; None if nothing was measured."""
     from footfall.observe.late import stop_late
 
-    with _LOCK:
+    with LOCK:
         stopped = stop_late()
     return None if stopped is None else Path(stopped)
-
-
-def pause_recording() -> object | None:
-    """Stop what `start_new_calls` has started, in the cheapest way, and return what `resume_recording` needs.
-
-    Returns None, and measuring goes on, if only `stop_recording` can stop it.
-    """
-    from footfall.observe.late import pause_late
-
-    global _ends_pauses
-    with _LOCK:
-        if not _ends_pauses:
-            _ends_pauses = True
-            if hasattr(os, "register_at_fork"):  # not on Windows
-                os.register_at_fork(before=end_pause)  # a child would go on with the record
-        return pause_late()
-
-
-def resume_recording(pause: object) -> bool:
-    """Measure new calls again, in the record that there is. Returns False if the pause has ended: start anew."""
-    from footfall.observe.late import resume_late
-
-    with _LOCK:
-        return resume_late(pause)
-
-
-def end_pause() -> None:
-    """Close the record of a measurement that is paused, if there is one."""
-    from footfall.observe import late
-
-    with _LOCK:
-        late.end_pause()
 
 
 def _check_build() -> None:
@@ -262,7 +228,7 @@ def _start_in(
     from footfall.observe.late import start_late
 
     try:
-        with _LOCK:
+        with LOCK:
             start_late(settings, only_new=only_new, plugins=plugins, scope=scope)
     except RuntimeError as error:
         remove_run_directory(directory)

@@ -17,7 +17,7 @@ from footfall.compat.combining import combine_into
 from footfall.compat.data import CoverageData
 from footfall.compat.errors import CoverageException, CoverageWarning, as_coverage_error, coverage_errors, unsupported
 from footfall.compat.measuring import Measured, Measuring, joined_label
-from footfall.compat.options import EXCLUSIONS, Options, given, listed, measures_children, refusal
+from footfall.compat.options import EXCLUSIONS, Options, copied, given, listed, measures_children, refusal
 from footfall.compat.plugins import describe, load_plugins
 from footfall.compat.preimported import find_preimported
 from footfall.compat.settings_view import SettingsView
@@ -120,6 +120,8 @@ class Coverage:
         self._data: CoverageData | None = None
         self._is_unwritten = False
         self._measuring = Measuring(self._disabled)
+        self._measured_with = Config()
+        self._is_prepared = False
         self._started = False
         self._is_registered = False
         self._directory = ""
@@ -226,32 +228,43 @@ class Coverage:
         of a plugin that can't be loaded are passed on.
         """
         self._load_plugins()
+        if not self._is_prepared:
+            self._prepare()
+        config = self._measured_with
+        if config.run_include and (config.source or config.source_pkgs or config.source_dirs):
+            self._note(("include-ignored", "--include is ignored because --source is set"))
+        if self._warn_preimported_source:
+            self._warn_preimported(config)
+        if self._data is None:
+            self._prepare_data()
+        try:
+            self._measuring.start(config)
+        except FootfallError as error:
+            raise as_coverage_error(error) from error
+        # from here on, modules of the standard library that are called would be measured, if a pattern includes them
+        self._started = True
+        self._instances.append(self)
+
+    def _prepare(self) -> None:
+        """Decide with which settings to measure: as in coverage.py, those of the first start, until `erase`."""
         refused = refusal(self._settings)
         if refused is not None:
             raise refused
         if self._auto_data and not self._is_registered:
             self.load()
-        if self._settings.run_include and (
-            self._settings.source or self._settings.source_pkgs or self._settings.source_dirs
-        ):
-            self._note(("include-ignored", "--include is ignored because --source is set"))
-        with coverage_errors():
-            if self._warn_preimported_source:
-                for path in find_preimported(self._settings):
-                    self._note(("already-imported", f"Already imported a file that will be measured: {path}"))
         if measures_children(self._settings):
             self._settings.parallel = True  # as in coverage.py: programs continue with `combine`
         self._prepare_data()
         if not self._is_registered:
             self._is_registered = True
             atexit.register(self._end)
-        try:
-            self._measuring.start(self._settings)
-        except FootfallError as error:
-            raise as_coverage_error(error) from error
-        # from here on, modules of the standard library that are called would be measured, if a pattern includes them
-        self._started = True
-        self._instances.append(self)
+        self._measured_with = copied(self._settings)
+        self._is_prepared = True
+
+    def _warn_preimported(self, config: Config) -> None:
+        with coverage_errors():
+            for path in find_preimported(config):
+                self._note(("already-imported", f"Already imported a file that will be measured: {path}"))
 
     def stop(self) -> None:
         """Stop measuring; `start` continues with the same data."""
@@ -275,7 +288,7 @@ class Coverage:
             raise CoverageException("Cannot switch context, coverage is not started")
         if self._settings.dynamic_context not in ("", "none"):
             self._warn("Conflicting dynamic contexts", "dynamic-conflict", once=True)
-        before = joined_label(self._settings.context, self._measuring.label)
+        before = joined_label(self._measured_with.context, self._measuring.label)
         self._measuring.switch_context(new_context or "")
         return before or None
 
@@ -313,9 +326,10 @@ class Coverage:
         self._detach()
         self._prepare_data(None).erase(parallel=self._settings.parallel)
         self._detach()
+        self._is_prepared = False
         if was_started:
             self._prepare_data()
-            self._measuring.start(self._settings)
+            self._measuring.start(self._measured_with)
 
     def _detach(self) -> None:
         """Stop using the data object: whoever still has it may do anything with it."""
@@ -347,17 +361,18 @@ class Coverage:
 
     def _add(self, data: CoverageData, measured: Measured) -> None:
         """Add what was measured, and the files of the sources in which nothing ran."""
+        config = self._measured_with
         name_of = shown_path if self._settings.relative_files else str
         labels: dict[str, dict[str, FileData]] = {}
         for path, found in measured.files.items():
-            without = set() if path in measured.earlier else {self._settings.context}
+            without = set() if path in measured.earlier else {config.context}
             for label in {*found.lines, *found.arcs} or without:
                 labels.setdefault(label, {})[name_of(path)] = found
-        data.add_arcs({}) if self._settings.branch else data.add_lines({})
+        data.add_arcs({}) if config.branch else data.add_lines({})
         before = data.set_context(None)
         for label, files in labels.items():
             data.set_context(label)
-            if self._settings.branch:
+            if config.branch:
                 data.add_arcs(
                     {
                         name: arcs_with_lines(found.arcs.get(label, set()), found.lines.get(label, set()))
@@ -389,7 +404,7 @@ class Coverage:
     def _find_unexecuted(self, measured: set[str]) -> tuple[set[str], dict[str, str], list[str]]:
         """Return the files of the sources in which nothing ran, those of plugins by plugin, and packages that are not
         imported."""
-        config = self._settings
+        config = self._measured_with
         if not (config.source or config.source_dirs or config.source_pkgs):
             return set(), {}, []
         settings = settings_from_config(config)

@@ -8,19 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from footfall.analyze.resolve import join_context, resolve_lines
-from footfall.api.measuring import (
-    Place,
-    end_pause,
-    find_place,
-    pause_recording,
-    resume_recording,
-    start_new_calls,
-    stop_recording,
-)
+from footfall.api.measuring import Place, find_place, start_new_calls, stop_recording
+from footfall.api.pausing import end_pause, pause_recording, resume_recording
 from footfall.compat.options import measures_children
 from footfall.config.configuration import Config
 from footfall.model import RUN_VARIABLE
@@ -66,6 +59,8 @@ class _Stretch:
     """What continues it, while it is paused."""
     has_news: bool = True
     """Whether it may have something that was not returned."""
+    has_switched: bool = True
+    """Whether it has something new for certain: a context has begun."""
 
 
 class Measuring:
@@ -86,8 +81,8 @@ class Measuring:
         self._stopped: list[_Stretch] = []
         self._running: _Stretch | None = None
         self._paused: _Stretch | None = None
-        self._started_with = "", self._config
-        """The directory and the settings with which the last period began."""
+        self._can_pause = False
+        """Whether nothing in the settings is against going on in the same period after a stop."""
         self._label = ""
         self._kept = Measured()
 
@@ -109,7 +104,7 @@ class Measuring:
     def start(self, config: Config) -> None:
         """Measure calls that begin from now on; the instance that measures until now waits.
 
-        Raises as `footfall.start`.
+        The settings don't change from then on: others are another object. Raises as `footfall.start`.
         """
         if self in self._active:
             return
@@ -117,8 +112,11 @@ class Measuring:
             self._stopped.clear()
             self._paused = None
             self._kept = Measured()
-        self._pid = os.getpid()
-        self._config = config
+            self._pid = os.getpid()
+        if config is not self._config:
+            self._end_pause()
+            self._config = config
+            self._can_pause = _can_pause(config)
         if self._active:
             self._active[-1]._pause()
         try:
@@ -143,10 +141,7 @@ class Measuring:
 
     def _rest(self) -> bool:
         """Stop so that `_continue` can go on in the same period. Returns False if that can't be."""
-        config = self._config
-        if self._running is None or self._measures_children or config.file_tracers or config.context_plugins:
-            return False
-        if config.dynamic_context not in ("", "none"):
+        if self._running is None or not self._can_pause:
             return False
         pause = pause_recording()
         if pause is None:
@@ -160,7 +155,7 @@ class Measuring:
         paused = self._paused
         if paused is None:
             return False
-        if self._started_with == (os.getcwd(), self._config) and resume_recording(paused.pause):
+        if resume_recording(paused.pause):
             self._paused, self._running = None, paused
             paused.has_news = True
             contexts.switch(self._label)
@@ -181,7 +176,6 @@ class Measuring:
         place = self._find_place()
         start_new_calls(place, self._config, self._on_plugin_failure)
         self._running = _Stretch(place, self._config.context, self._n_forks, self._measures_children)
-        self._started_with = os.getcwd(), _copied(self._config)
         if self._measures_children:
             os.environ[RUN_VARIABLE] = str(self._running.place.directory.path)
         contexts.switch(self._label)
@@ -219,6 +213,7 @@ class Measuring:
         self._label = label
         if self._running is not None:
             contexts.switch(label)
+            self._running.has_switched = True
 
     def cut(self) -> None:
         """Keep what was measured for the next `collect`, and let what runs again be seen again."""
@@ -262,7 +257,11 @@ class Measuring:
         current = self._running or self._paused
         if current is not None and current.has_news:
             collected.is_empty = False
-            _add_new(collected, current, *self._resolve(current))
+            if not current.has_switched and current.changes.are_none(str(current.place.directory.path)):
+                collected.earlier |= current.reported_files
+            else:
+                _add_new(collected, current, *self._resolve(current))
+                current.has_switched = False
             if current is self._paused:
                 current.has_news = False
                 if current.changes.n_codes > _MANY_CODES:
@@ -286,14 +285,10 @@ class Measuring:
             _remove_place(stretch.place)
 
 
-def _copied(config: Config) -> Config:
-    """Return the settings as they are now: programs change the lists in them."""
-    copied = replace(config)
-    for each in fields(config):
-        value = getattr(config, each.name)
-        if isinstance(value, list | dict):
-            setattr(copied, each.name, value.copy())
-    return copied
+def _can_pause(config: Config) -> bool:
+    if measures_children(config) or config.file_tracers or config.context_plugins:
+        return False
+    return config.dynamic_context in ("", "none")
 
 
 def _remove_place(place: Place) -> None:

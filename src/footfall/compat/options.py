@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from footfall.compat.errors import ConfigError, CoverageException, unsupported
@@ -12,7 +12,7 @@ from footfall.config.configuration import Config
 from footfall.config.named_options import NamedOptions
 from footfall.config.reading import read_config
 
-__all__ = ["EXCLUSIONS", "Options", "given", "listed", "measures_children", "refusal"]
+__all__ = ["EXCLUSIONS", "Options", "copied", "given", "listed", "measures_children", "refusal"]
 
 EXCLUSIONS = {
     "exclude": ("exclude_lines", "exclude_also"),
@@ -70,6 +70,16 @@ def listed(value: str | Iterable[str] | None) -> list[str] | None:
 def given(config: Config, **values: Any) -> Config:
     """Return the configuration with those values that are not None."""
     return replace(config, **{name: value for name, value in values.items() if value is not None})
+
+
+def copied(config: Config) -> Config:
+    """Return the settings as they are now: programs change the lists in them."""
+    copy = replace(config)
+    for each in fields(config):
+        value = getattr(config, each.name)
+        if isinstance(value, list | dict):
+            setattr(copy, each.name, value.copy())
+    return copy
 
 
 def measures_children(config: Config) -> bool:

@@ -45,6 +45,10 @@ __all__ = ["end_pause", "pause_late", "resume_late", "start_late", "stop_late"]
 _is_following_forks = False
 _pause: object | None = None
 """What `pause_late` returned, until something ends the pause."""
+_pausing: "tuple[Callable[[], bool], Callable[[], bool]] | None" = None
+"""How the engine that was started last pauses and resumes, if it can."""
+_tool_id: int | None = None
+"""The tool id of that engine, if it is `monitoring`."""
 
 
 def start_late(
@@ -99,15 +103,18 @@ def _measure_in_core(
     only_new: bool,
     plugins: "MadePlugins | None",
 ) -> None:
+    global _pausing, _tool_id
     from footfall import _core
 
     if warning is not None:
         report(*warning)
+    _pausing = None
     traced_frames = watch_files(settings, scope, plugins) if plugins else None
     if not only_new:
         _record_imported(scope, _core.record_imported)
     if engine == ENGINE_MONITORING:
-        _start_monitoring(settings, scope, traced_frames, only_new)
+        _tool_id = _start_monitoring(settings, scope, traced_frames, only_new)
+        _pausing = _core.monitoring_pause, _core.monitoring_resume
     elif engine == ENGINE_PROBES:
         _start_probes(settings, scope, traced_frames)
     elif engine == ENGINE_SETTRACE:
@@ -115,17 +122,20 @@ def _measure_in_core(
         if not only_new:
             _core.probes_record(scope.decide)  # else the trace function follows code with probes too
         settrace.start(settings, scope, only_new=only_new, traced_frames=traced_frames)
+        _tool_id = None
+        _pausing = _core.settrace_pause, _core.settrace_resume
     if settings.plugin_contexts or settings.function_contexts:
         begin_contexts(settings, scope, engine)
 
 
-def _start_monitoring(settings: "Settings", scope: Scope, traced_frames: "TracedFrames | None", only_new: bool) -> None:
+def _start_monitoring(settings: "Settings", scope: Scope, traced_frames: "TracedFrames | None", only_new: bool) -> int:
     tool_id = start_monitoring(scope, settings.branch, only_new)
     if not only_new:
         _watch_running(tool_id, scope)
     if traced_frames is not None:
         start_plugin_tool(traced_frames, settings.branch)
     sys.monitoring.restart_events()  # places that an earlier measurement has seen
+    return tool_id
 
 
 def _start_probes(settings: "Settings", scope: Scope, traced_frames: "TracedFrames | None") -> None:
@@ -255,11 +265,7 @@ def pause_late() -> object | None:
     That takes microseconds. Returns None, and measuring goes on, if it can't be done. A later start ends the pause.
     """
     global _pause
-    if not HAS_CORE or os.environ.get(RUN_VARIABLE):
-        return None
-    from footfall import _core
-
-    if _core.settrace_pause() or (HAS_MONITORING and _core.monitoring_pause()):
+    if _pausing is not None and _pausing[0]():
         _pause = object()
     return _pause
 
@@ -267,23 +273,20 @@ def pause_late() -> object | None:
 def resume_late(pause: object) -> bool:
     """Measure new calls again. Returns False if that needs another start: the pause has ended then."""
     global _pause
-    if pause is not _pause:
+    if pause is not _pause or _pausing is None:
         return False
-    from footfall import _core
-
-    # a tool that the program has freed would see nothing; a trace function in our place is reported by a start
-    if sys.gettrace() is None and _core.settrace_resume():
-        _pause = None
-        return True
-    if HAS_MONITORING and _has_tool() and _core.monitoring_resume():
+    if _is_still_ours() and _pausing[1]():
         _pause = None
         return True
     end_pause()
     return False
 
 
-def _has_tool() -> bool:
-    return any(sys.monitoring.get_tool(tool_id) == "footfall" for tool_id in range(6))
+def _is_still_ours() -> bool:
+    """Return whether events would come: a program may have freed the tool, or have set a trace function meanwhile."""
+    if _tool_id is None:
+        return sys.gettrace() is None  # a start reports that ours replaces it
+    return sys.monitoring.get_tool(_tool_id) == "footfall"
 
 
 def end_pause() -> None:
