@@ -13,7 +13,8 @@ from both_reports import run_theirs
 from engines import IS_CPYTHON, Engine, each_engine
 from footfall.analyze.source.imported import infer_lines
 from footfall.record.data.coverage_tables import StoredFile, read_coverage
-from footfall.tier import PURE_VARIABLE
+from footfall.pythons import TRACES_ALL_THREADS
+from footfall.tier import HAS_CORE, PURE_VARIABLE
 from site_data import payloads
 
 
@@ -148,6 +149,11 @@ def test_functions_that_were_there_are_measured_from_then_on(program, engine) ->
     assert not list(program.work.glob(".footfall/runs/*"))
 
 
+def _sees_running_threads(engine: Engine) -> bool:
+    """Return whether a late start sees frames of threads that run already; else a message says that it does not."""
+    return IS_CPYTHON and (TRACES_ALL_THREADS or (HAS_CORE and not engine.is_pure))
+
+
 _WAITING = """\
 def wait(ready, go):
     ready.set()
@@ -156,7 +162,6 @@ def wait(ready, go):
 """
 
 
-@pytest.mark.skipif(not IS_CPYTHON, reason="PyPy can't trace threads that run")
 @each_engine
 def test_packages_are_measured_in_frames_of_other_threads(program, engine) -> None:
     """A function of a package that was asked for is seen from the start on, also where another thread is in it."""
@@ -179,7 +184,9 @@ def test_packages_are_measured_in_frames_of_other_threads(program, engine) -> No
         FOOTFALL_ENGINE=name,
     )
     assert done.returncode == 0, done.stderr
-    assert 4 in read_coverage(program.work / ".coverage").files[str(program.work / "waiting.py")].lines
+    found = read_coverage(program.work / ".coverage").files[str(program.work / "waiting.py")]
+    assert (4 in found.lines) == _sees_running_threads(engine)
+    assert done.stderr.count("[threads-unmeasured]") == (not _sees_running_threads(engine))
 
 
 @each_engine
@@ -223,7 +230,7 @@ def test_reports_mark_inferred_lines(program, footfall) -> None:
 
 @each_engine
 def test_threads_that_were_there_are_measured(program, engine) -> None:
-    """A function that an older thread calls after the start is seen; PyPy, which sees only those with probes, says so."""
+    """A function that an older thread calls after the start is seen; where only those with probes are, a message says so."""
     done = program.run(
         """
         import footfall, library, threading
@@ -240,8 +247,9 @@ def test_threads_that_were_there_are_measured(program, engine) -> None:
         """,
         FOOTFALL_ENGINE=program.use(engine),
     )
-    assert (9 in program.library().lines) == (IS_CPYTHON or engine.name == "probes")
-    assert done.stderr.count("[threads-unmeasured]") == (not IS_CPYTHON)
+    has_probes = not IS_CPYTHON and engine.name == "probes"
+    assert (9 in program.library().lines) == (_sees_running_threads(engine) or has_probes)
+    assert done.stderr.count("[threads-unmeasured]") == (not _sees_running_threads(engine))
 
 
 @each_engine
@@ -272,10 +280,11 @@ def test_threads_in_the_middle_of_a_loop_are_measured(program, engine) -> None:
     )
     assert done.returncode == 0, done.stderr
     found = read_coverage(program.work / ".coverage").files[str(program.work / "program.py")]
-    assert ({5, 7, 8, 9, 10, 11} <= found.lines) == IS_CPYTHON
-    assert ({(7, 8), (5, 11)} <= found.arcs) == (IS_CPYTHON and engine.branch)
-    assert (5 in program.library().lines) == (IS_CPYTHON or engine.name == "probes")
-    assert done.stderr.count("[threads-unmeasured]") == (not IS_CPYTHON)
+    is_seen = _sees_running_threads(engine)
+    assert ({5, 7, 8, 9, 10, 11} <= found.lines) == is_seen
+    assert ({(7, 8), (5, 11)} <= found.arcs) == (is_seen and engine.branch)
+    assert (5 in program.library().lines) == (is_seen or (not IS_CPYTHON and engine.name == "probes"))
+    assert done.stderr.count("[threads-unmeasured]") == (not is_seen)
 
 
 @each_engine
