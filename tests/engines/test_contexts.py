@@ -11,6 +11,7 @@ from footfall.analyze.resolve import join_context, resolve
 from footfall.analyze.resolved_run import RunData
 from footfall.record.run.event_places import gather_events, join_places, spread_events
 from footfall.settings import escape
+from footfall.tier import PURE_VARIABLE
 
 IS_PYPY = sys.implementation.name != "cpython"
 ENGINES = ["settrace", "probes" if IS_PYPY or sys.version_info < (3, 14) else "monitoring"]
@@ -52,7 +53,8 @@ def _run(tmp_path: Path, program: str, engine: str, *, context: str = "", return
     lines = "".join(f"{key}\t{escape(value)}\n" for key, value in values.items())
     (run_directory / "settings").write_text(lines)
     env = {name: value for name, value in os.environ.items() if not name.startswith(("FOOTFALL", "COVERAGE"))}
-    env |= {"FOOTFALL_RUN": str(run_directory), "FOOTFALL_ENGINE": engine}
+    name, _, pure = engine.partition("_")
+    env |= {"FOOTFALL_RUN": str(run_directory), "FOOTFALL_ENGINE": name, PURE_VARIABLE: "1" if pure else ""}
     done = subprocess.run([sys.executable, "main.py"], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (returncode, "")
     return resolve(run_directory, context)
@@ -476,10 +478,12 @@ def lend():
 
 def choose(items):
     return max(items, key=lambda item: -item if item else 0)
+
+def call(function): return function() or 0
 """
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", [*ENGINES, *([] if IS_PYPY else [ENGINES[1] + "_pure"])])
 def test_code_without_a_statement_of_its_own_is_seen_in_every_context(tmp_path: Path, engine: str) -> None:
     """Lambdas, functions with a docstring only, one-liners, what a generator goes on from: as with the C tracer."""
     (tmp_path / "short.py").write_text(ONE_LINERS)
@@ -500,20 +504,25 @@ switch("four")
 short.one(1)
 switch("five")
 next(lent[0], None)
+short.call(int)
+switch("six")
+short.call(lambda: switch("seven"))
 """
     run = _run(tmp_path, program, engine)
     called = {1, 3, 6, 9, 12, 14, 17, 25}
     data = run.files[str(tmp_path / "short.py")]
     found = {  # a line with an arc ran, in the data file and for coverage.py
         label: data.lines[label] | {line for arc in data.arcs[label] for line in arc if line > 0}
-        for label in ("one", "two", "three", "four", "five")
+        for label in ("one", "two", "three", "four", "five", "six", "seven")
     }
     assert found == {
         "one": called | {20},
         "two": called | {20, 21},
         "three": called | {21, 22},
         "four": {6},
-        "five": {22},
+        "five": {22, 27},
+        "six": {27},
+        "seven": {27},
     }
 
 

@@ -12,8 +12,8 @@ import pytest
 from both_reports import run_theirs
 from engines import IS_CPYTHON, Engine, each_engine
 from footfall.analyze.source.imported import infer_lines
-from footfall.record.data.coverage_tables import StoredFile, read_coverage
 from footfall.pythons import TRACES_ALL_THREADS
+from footfall.record.data.coverage_tables import StoredFile, read_coverage
 from footfall.tier import HAS_CORE, PURE_VARIABLE
 from site_data import payloads
 

@@ -28,6 +28,7 @@ from footfall.observe.pure.watched_places import (
     ExceptStarEnds,
     find_cold_jumps,
     find_except_star_ends,
+    find_first_line,
     find_first_traced,
     is_stand_in,
 )
@@ -397,6 +398,8 @@ class PureMonitoring:
             self._of_contexts = 0
             sys.monitoring.set_events(self._tool_id, self._everywhere)
         self._sees_others = False
+        if self._with_branches:
+            self._note_silent_starts()
         for measured in list(self._measured.values()):
             if measured.generation != self._generation:
                 continue
@@ -421,14 +424,31 @@ class PureMonitoring:
         """Record where each measured frame is, so that the context's first arc there has a start."""
         if self._is_off or not self._with_branches:
             return
+        for measured, unit in self._running():
+            self._mark(measured, unit, EVENT_RESUMED)
+            self._watch_cold_jumps(measured, self._mark)  # the frame may be in a handler
+
+    def _note_silent_starts(self) -> None:
+        """Record the line of each frame that began in this context and has sent no event, as the context ends.
+
+        CPython sends no LINE event behind a RESUME_CHECK on the same line (a lambda, a one-line function). The C part
+        makes it a RESUME again; here such a frame is known by having none of the flags that `_begin_context` sets.
+        """
+        for measured, _ in self._running():
+            if measured.generation == self._generation and not any(measured.events):
+                self._mark(measured, find_first_line(measured.code.co_code), EVENT_LINE)
+
+    def _running(self) -> "list[tuple[_Measured, int]]":
+        """Return the measured code of each frame that runs or is called from, and its unit."""
+        found = []
         for running in sys._current_frames().values():
             frame: FrameType | None = running
             while frame is not None:
                 measured = self._measured.get(id(frame.f_code))
                 if measured is not None and frame.f_lasti // 2 >= measured.first_traced:
-                    self._mark(measured, frame.f_lasti // 2, EVENT_RESUMED)
-                    self._watch_cold_jumps(measured, self._mark)  # the frame may be in a handler
+                    found.append((measured, frame.f_lasti // 2))
                 frame = frame.f_back
+        return found
 
     def _follow_debugger(self, asks: bool) -> None:
         """Keep events that bdb needs: native/engines/monitoring/debuggers.c says why."""

@@ -13,7 +13,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
 
-__all__ = ["ExceptStarEnds", "find_cold_jumps", "find_except_star_ends", "find_first_traced", "is_stand_in"]
+__all__ = [
+    "ExceptStarEnds",
+    "find_cold_jumps",
+    "find_except_star_ends",
+    "find_first_line",
+    "find_first_traced",
+    "is_stand_in",
+]
 
 _CACHE = 0
 _MAX_PLACES = 1 << 22
@@ -121,6 +128,15 @@ def find_first_traced(bytecode: bytes) -> int:
     opcodes = bytecode[::2]
     at = opcodes.find(_RESUME)
     return len(opcodes) if at < 0 else at
+
+
+def find_first_line(bytecode: bytes) -> int:
+    """Return the unit behind the first RESUME and its cache, where the first LINE event is."""
+    opcodes = bytecode[::2]
+    unit = find_first_traced(bytecode) + 1
+    while unit < len(opcodes) and opcodes[unit] == _CACHE:
+        unit += 1
+    return unit
 
 
 def is_stand_in(code: "CodeType", bytecode: bytes) -> bool:
