@@ -512,7 +512,7 @@ short.call(lambda: switch("seven"))
     called = {1, 3, 6, 9, 12, 14, 17, 25}
     data = run.files[str(tmp_path / "short.py")]
     found = {  # a line with an arc ran, in the data file and for coverage.py
-        label: data.lines[label] | {line for arc in data.arcs[label] for line in arc if line > 0}
+        label: data.lines.get(label, set()) | {line for arc in data.arcs.get(label, ()) for line in arc if line > 0}
         for label in ("one", "two", "three", "four", "five", "six", "seven")
     }
     assert found == {
@@ -522,7 +522,7 @@ short.call(lambda: switch("seven"))
         "four": {6},
         "five": {22, 27},
         "six": {27},
-        "seven": {27},
+        "seven": set() if engine.startswith("probes") else {27},  # the line at which a frame waited
     }
 
 
