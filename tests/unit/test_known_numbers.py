@@ -9,8 +9,14 @@ import pytest
 from footfall.config.configuration import Config, canonical_path, canonical_paths
 from footfall.load.gather import gather
 from footfall.load.known_numbers import KnownNumbers
-from footfall.record.data.coverage_tables import FileData, read_coverage, stored_from_files, write_coverage
-from footfall.record.data.source_ids import blob_id
+from footfall.record.data.coverage_tables import (
+    LINES_ONLY_TABLE,
+    FileData,
+    read_coverage,
+    stored_from_files,
+    write_coverage,
+)
+from footfall.record.data.source_ids import blob_id, write_source_ids
 
 pytestmark = pytest.mark.any_python
 
@@ -81,6 +87,31 @@ def test_a_file_without_a_known_text_is_always_looked_at(tmp_path, monkeypatch):
     for _ in range(2):
         with KnownNumbers(".coverage", {}) as known:
             assert gather(Config(branch=True), ".coverage", stored=stored, known=known).files
+
+
+def test_a_report_of_known_numbers_is_that_of_the_sources(tmp_path, monkeypatch):
+    """Of files that are as measured, changed, gone and no Python, with branches known in part: also what is said of
+    them."""
+    monkeypatch.chdir(tmp_path)
+    texts = {"changed.py": SOURCE, "gone.py": SOURCE, "no.py": "f(:\n", "same.py": SOURCE}
+    files = {str(tmp_path / name): FileData(arcs={"": set(RAN)}) for name in texts}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with write_coverage(".coverage", files, has_arcs=True) as connection:
+        write_source_ids(connection, {path: blob_id(SOURCE.encode()) for path in files})
+        connection.execute(f"create table {LINES_ONLY_TABLE} as select path from file where path like '%same.py'")
+    (tmp_path / "changed.py").write_text("g = 0\n" + SOURCE, encoding="utf-8")
+    (tmp_path / "gone.py").unlink()
+    whole = gather(Config(branch=True), ".coverage")
+    assert [each.name for each in whole.numbers] == ["changed.py", "same.py"]
+    assert whole.changed == ["changed.py"] and len(whole.unreadable) == 2
+    for n_known in (0, 2):
+        with KnownNumbers(".coverage") as known:
+            found = gather(Config(branch=True), ".coverage", known=known)
+        assert len(found.counted) == n_known and len(found.files) == 2 - n_known
+        for name in ("numbers", "total", "changed", "warnings"):
+            assert getattr(found, name) == getattr(whole, name)
+        assert [each[:3] for each in found.unreadable] == [each[:3] for each in whole.unreadable]
 
 
 def test_many_paths_are_canonical_like_each_of_them(tmp_path, monkeypatch):

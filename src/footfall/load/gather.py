@@ -11,6 +11,7 @@ import functools
 import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from footfall.analyze.results import FileResult, Numbers, compare
 from footfall.analyze.source.analysis import SourceAnalysis, SourceError
 from footfall.analyze.source.exclude import ExclusionRules
 from footfall.analyze.source.traced_analysis import TracedAnalysis
+from footfall.analyze.totals import FileNumbers, add_up
 from footfall.config.configuration import Config, canonical_finder, canonical_path, make_patterns_absolute, shown_path
 from footfall.errors import FootfallError
 from footfall.load.analyses import analyze_sources
@@ -105,13 +107,21 @@ class Coverage:
     unreadable: list[UnreadableFile] = field(default_factory=list)
     ignored: list[UnreadableFile] = field(default_factory=list)
     warnings: list[tuple[str, str]] = field(default_factory=list)
-    counted: Numbers = Numbers()
-    """The sum of files that are not in `files`, as only their numbers were asked for and are known."""
+    counted: list[FileNumbers] = field(default_factory=list)
+    """Those that are not in `files`, as only their numbers were asked for and are known."""
+
+    @property
+    def numbers(self) -> list[FileNumbers]:
+        """What is counted of each file, sorted by path."""
+        results = [file.result for file in self.files]
+        found = [FileNumbers(each.path, each.name, each.numbers, each.has_arcs) for each in results]
+        return sorted(found + self.counted, key=itemgetter(0)) if self.counted else found
 
     @property
     def total(self) -> Numbers:
         """All files added up."""
-        return sum((file.result.numbers for file in self.files), self.counted)
+        numbers = [file.result.numbers for file in self.files] + [each.numbers for each in self.counted]
+        return add_up(numbers)
 
 
 def profile_alone(data_file: str | Path) -> str:
@@ -144,7 +154,7 @@ def gather(
     warnings, and files are not checked for changes since.
     Without `needs_coverage` a data file that has only a profile gives no files.
     `stored` is what the data file contains, if the caller has it. With `known`, files whose numbers it has are only
-    counted, for a caller that shows nothing but the total.
+    counted, for a caller that shows nothing but numbers.
     Raises FootfallError: what reading the data raises, `no-report-data`, `no-coverage`, `no-source`, `not-python`.
     """
     with _paused_collector():
@@ -174,16 +184,12 @@ def gather(
         rules = _exclusion_rules(config)
         counting = None if replace_analysis(config) else known  # what it has was counted by our own analysis
         if counting is not None:
-            counted = counting.find(
-                [(path, stored.files.get(path) or StoredFile()) for path in chosen], rules, has_arcs=stored.has_arcs
-            )
-            coverage.counted = sum(counted.values(), Numbers())
+            coverage.counted = _count_known(counting, chosen, stored, sources, rules)
+            counted = {each.path for each in coverage.counted}
             chosen = [path for path in chosen if path not in counted]
         read = sources.read if counting is None else lambda path: counting.check(path, sources.read(path))
         by_coverage = PluginAnalyses(config) if replace_analysis(config) else None
         for path, analysis in _analyze_all(config, rules, data_file, chosen, stored, failed, read, by_coverage):
-            if path in sources.changed:
-                coverage.changed.append(shown_path(path))
             try:
                 coverage.files.append(_reported_file(path, analysis, stored, names.get(path, (path,))))
             except FootfallError as error:
@@ -193,6 +199,8 @@ def gather(
         if counting is not None:
             for file in coverage.files:
                 counting.note(file.result.path, file.result.numbers)
+        analyzed = [each.path for each in coverage.numbers] if sources.changed else []
+        coverage.changed = [shown_path(path) for path in analyzed if path in sources.changed]
         _note_unknown_branches(coverage, stored)
         _note_failures(coverage, failed, is_ignored=config.ignore_errors or ignore_errors, were_named=bool(wanted))
     return coverage
@@ -219,19 +227,57 @@ class _Sources:
         read_source: Callable[[str, tuple[str, ...]], bytes] | None,
     ) -> None:
         self.changed: set[str] = set()
+        self._texts: dict[str, bytes] = {}
+        self._ids: dict[str, str] = {}
         self._names = names
         self._source_ids = source_ids
         self._read_source = read_source
 
     def read(self, path: str) -> bytes:
         """Return a source's text, by `gather`'s `read_source` or else from its file. Raises FootfallError."""
+        if path in self._texts:
+            return self._texts.pop(path)
         if self._read_source is not None:
             return self._read_source(path, self._names.get(path, (path,)))
         text = read_source_bytes(path)
-        ids = [self._source_ids.get(each, MIXED) for each in self._names.get(path, ())]
-        if self._source_ids and _is_changed(text, ids):
-            self.changed.add(path)
+        if self._source_ids:
+            self._note_id(path, blob_id(text))
         return text
+
+    def _note_id(self, path: str, blob: str) -> None:
+        """Note the id of a text that was read, and whether it is another than that which was measured."""
+        self._ids[path] = blob
+        measured = {self._source_ids.get(each, MIXED) for each in self._names.get(path, ())}
+        measured.discard(MIXED)
+        if measured and measured != {blob}:
+            self.changed.add(path)
+
+    def ids(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return the ids of the texts of those files that can be read. The texts are kept for `read`."""
+        found: dict[str, str] = {}
+        for path in paths:
+            with contextlib.suppress(FootfallError):  # raised again by `read`
+                text = self._texts[path] = self.read(path)
+                found[path] = self._ids.get(path) or blob_id(text)
+        return found
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """Drop the texts of these files, which are not needed."""
+        for path in paths:
+            self._texts.pop(path, None)
+
+
+def _count_known(
+    known: KnownNumbers, chosen: Sequence[str], stored: StoredCoverage, sources: _Sources, rules: ExclusionRules
+) -> list[FileNumbers]:
+    """Return what is counted of those files whose numbers are known."""
+    files = [(path, stored.files.get(path) or StoredFile()) for path in chosen]
+    ids = known.measured_ids
+    if ids is None:
+        ids = sources.ids(path for path, found in files if not found.tracer)
+    numbers = known.find(files, ids, rules, has_arcs=stored.has_arcs)
+    sources.forget(numbers)
+    return [FileNumbers(path, shown_path(path), numbers[path], stored.has_arcs) for path in chosen if path in numbers]
 
 
 def _reported_file(path: str, analysis: SourceAnalysis, stored: StoredCoverage, names: tuple[str, ...]) -> ReportedFile:
@@ -264,16 +310,10 @@ def _note_failures(
     if is_ignored:
         coverage.ignored = failures
     elif failures:
-        if were_named or not coverage.files:
+        if were_named or not (coverage.files or coverage.counted):
             raise failed[0][1]
         coverage.unreadable = failures
     coverage.warnings += [(error.slug, f"{error.message} It is not in the total.") for _, error in failed]
-
-
-def _is_changed(text: bytes, source_ids: Sequence[str]) -> bool:
-    """Return whether a source differs from the measured one, as far as its ids in the data tell."""
-    known = {each for each in source_ids if each != MIXED}
-    return bool(known) and known != {blob_id(text)}
 
 
 def _stored_path(config: Config, path: str) -> str:
@@ -291,9 +331,7 @@ def unreadable_notes(coverage: Coverage) -> list[str]:
 
 def _note_unknown_branches(coverage: Coverage, stored: StoredCoverage) -> None:
     """Warn if branches count as missing that runs without branches may have taken."""
-    unknown = [
-        each for each in coverage.files if each.result.path in stored.lines_only and each.result.missing_branches
-    ]
+    unknown = [each for each in coverage.numbers if each.path in stored.lines_only and each.numbers.n_missing_branches]
     if unknown:
         others = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         text = (

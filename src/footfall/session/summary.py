@@ -30,7 +30,8 @@ def show_summary(
     has_unexecuted = written is not None and (written.files or written.touched)
     if run.files or (has_unexecuted and not has_failed):
         coverage = _gather(run, config, data_file, written)
-        total = coverage.total if coverage.total.n_files else None
+        total = coverage.total
+        total = total if total.n_files else None
         warn(coverage.warnings, config.disable_warnings)
     times = _times(run)
     if has_failed and total is None and (times is None or not (times.hot_lines or times.hot_functions)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import click
@@ -19,7 +20,7 @@ from footfall.cli.reports.reporting import (
 )
 from footfall.config.configuration import Config
 from footfall.errors import FootfallError, UsageError
-from footfall.load.gather import Coverage, unreadable_notes
+from footfall.load.gather import unreadable_notes
 from footfall.load.profiles.read import is_data_file
 from footfall.report.coverage.text import TableOptions, render_table
 from footfall.session.output import show
@@ -192,18 +193,23 @@ def _show_coverage(
     For a script that expects coverage.py, data without coverage is an error.
     """
     is_plain = options.format == "text" and not with_conditions and not request.chooses_files
-    coverage = request.gather(config, needs_coverage=not is_plain or current_face().is_as_coverage)
+    coverage = request.gather(
+        config,
+        needs_coverage=not is_plain or current_face().is_as_coverage,
+        numbers_only=not options.show_missing and not with_conditions,
+    )
     if coverage.is_profile_alone:
         warn_times_alone(config)
         _show_profile(config, "function", clock, selection)
         return times_exit_status(config)
-    if not coverage.files:
+    numbers = coverage.numbers
+    if not numbers:
         raise FootfallError(
             "no-report-data", f"No data to report in {config.data_file}.", "None of its files could be read."
         )
     shares = None
     if coverage.has_profile and (clock is not None or not current_face().is_as_coverage):
-        shares, is_wall_time = _time_shares(config, coverage, clock)
+        shares, is_wall_time = _time_shares(config, [each.path for each in numbers], clock)
         options = replace(options, is_wall_time=is_wall_time)
     outcomes = None
     if with_conditions:
@@ -211,7 +217,8 @@ def _show_coverage(
 
         outcomes = outcomes_by_path(coverage, need_conditions(coverage, config.data_file, config.report_contexts))
     notes = unreadable_notes(coverage)
-    show(render_table([file.result for file in coverage.files], options, shares, outcomes, notes), end="")
+    rows = [file.result for file in coverage.files] if options.show_missing else numbers
+    show(render_table(rows, options, shares, outcomes, notes), end="")
     if update_ratchet:
         from footfall.cli.reports.thresholds import keep_ratchet  # used only here
 
@@ -242,7 +249,7 @@ def _show_diff(
     )
 
 
-def _time_shares(config: Config, coverage: Coverage, clock: str | None) -> tuple[dict[str, float] | None, bool]:
+def _time_shares(config: Config, paths: Sequence[str], clock: str | None) -> tuple[dict[str, float] | None, bool]:
     """Return each file's share of the time (None without samples), and whether it is wall time for lack of CPU time."""
     from footfall.analyze.profile.clocks import Clock, default_clock  # half of all import time, not always needed
     from footfall.report.times import load_profile, need_clock, time_share_by_file
@@ -252,7 +259,7 @@ def _time_shares(config: Config, coverage: Coverage, clock: str | None) -> tuple
         return None, False
     chosen = Clock(clock) if clock else None
     need_clock(profile, chosen)
-    shares = time_share_by_file(profile, [file.result.path for file in coverage.files], chosen)
+    shares = time_share_by_file(profile, paths, chosen)
     return shares, chosen is None and default_clock(profile) is Clock.WALL
 
 

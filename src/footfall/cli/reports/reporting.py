@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -16,6 +17,7 @@ from footfall.cli.options import config_option, data_file_option, load_config, s
 from footfall.config.configuration import Config
 from footfall.errors import EXIT_USAGE
 from footfall.load.gather import Coverage, gather, profile_alone
+from footfall.load.known_numbers import KnownNumbers
 from footfall.printable import printable
 from footfall.report.words import plural
 from footfall.session.combining import combine_before_report
@@ -81,22 +83,26 @@ class ReportRequest:
         all_contexts: bool = False,
         needs_coverage: bool = True,
         leaves_changed_out: bool = False,
+        numbers_only: bool = False,
     ) -> Coverage:
         """Do the first steps of every report, and print the warnings. The arguments are those of `gather`.
 
         A report that `leaves_changed_out` gives no numbers for files that changed since; others warn about them.
+        One that shows `numbers_only` has the others as numbers alone where these are known from before.
         """
         combine_before_report(
             config, keep=self.keep_combined, is_quiet=self.quiet, as_coverage=current_face().is_as_coverage
         )
-        coverage = gather(
-            config,
-            config.data_file,
-            ignore_errors=self.ignore_errors,
-            contexts=() if all_contexts else config.report_contexts,
-            paths=self.files,
-            needs_coverage=needs_coverage,
-        )
+        with KnownNumbers(config.data_file) if numbers_only else contextlib.nullcontext() as known:
+            coverage = gather(
+                config,
+                config.data_file,
+                ignore_errors=self.ignore_errors,
+                contexts=() if all_contexts else config.report_contexts,
+                paths=self.files,
+                needs_coverage=needs_coverage,
+                known=known,
+            )
         if not leaves_changed_out:
             coverage.warnings += _note_on_changed(coverage.changed)
         warn(coverage.warnings, config.disable_warnings)

@@ -30,7 +30,7 @@ def missed(config: Config, coverage: Coverage) -> list[str]:
     Raises FootfallError: `bad-fail-under`, `bad-glob`, `bad-ratchet`.
     """
     thresholds = [parse_threshold(text) for text in config.fail_under_files]
-    numbers = {canonical_path(file.result.path): (file.name, file.result.numbers) for file in coverage.files}
+    numbers = {canonical_path(each.path): (each.name, each.numbers) for each in coverage.numbers}
     needs_match = not coverage.is_chosen and not config.report_include
     found = missed_thresholds(
         [(each, _patterns(each)) for each in thresholds], numbers, config.precision, needs_match=needs_match
@@ -39,7 +39,7 @@ def missed(config: Config, coverage: Coverage) -> list[str]:
         ratchet = _read(config.ratchet)
         if not needs_match:
             ratchet = ratchet._replace(total=0.0)
-        found += fallen_below(ratchet, coverage.total, {file.name: file.result.numbers for file in coverage.files})
+        found += fallen_below(ratchet, coverage.total, {each.name: each.numbers for each in coverage.numbers})
     elif config.ratchet:
         text = f"There is no file {config.ratchet!r} with the coverage that was reached."
         raise FootfallError(
@@ -55,7 +55,7 @@ def _patterns(threshold: Threshold) -> list[str]:
 def keep_ratchet(config: Config, coverage: Coverage) -> None:
     """Write the coverage reached, never lower than before. Raises FootfallError (`bad-ratchet`)."""
     ratchet = _read(config.ratchet) if os.path.exists(config.ratchet) else None
-    reached = raised(ratchet, coverage.total, {file.name: file.result.numbers for file in coverage.files})
+    reached = raised(ratchet, coverage.total, {each.name: each.numbers for each in coverage.numbers})
     text = render_json({"format": _FORMAT, "total": reached.total, "files": dict(reached.files)}, indent=4)
     beside = f"{config.ratchet}.{os.getpid()}.new"
     try:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import starmap
 
-from footfall.analyze.results import FileResult, Numbers
+from footfall.analyze.results import FileResult
+from footfall.analyze.totals import FileNumbers, Numbers, add_up
 from footfall.errors import UsageError
 from footfall.printable import printable, printable_lines, question_marked
 from footfall.report.coverage.markdown import escape_markdown, lay_out_markdown
@@ -27,6 +29,9 @@ __all__ = [
 ]
 
 FORMATS = ("text", "markdown", "total")
+
+Counted = FileResult | FileNumbers
+"""A file that has a row; for the column Missing, unless its texts are given, more than its numbers is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class TableOptions:
 
 
 def render_table(
-    results: Sequence[FileResult],
+    results: Sequence[Counted],
     options: TableOptions,
     time_shares: Mapping[str, float] | None = None,
     outcomes: Mapping[str, Outcomes] | None = None,
@@ -82,12 +87,12 @@ def list_below(title: str, items: Iterable[str], format_: str) -> str:
     return "\n".join([title, *items])
 
 
-def _add_up(results: Sequence[FileResult]) -> Numbers:
-    return sum((result.numbers for result in results), Numbers())
+def _add_up(results: Sequence[Counted]) -> Numbers:
+    return add_up(result.numbers for result in results)
 
 
 def _make_table(
-    results: Sequence[FileResult],
+    results: Sequence[Counted],
     options: TableOptions,
     time_shares: Mapping[str, float] | None,
     outcomes: Mapping[str, Outcomes] | None,
@@ -120,7 +125,7 @@ def _make_table(
 
 
 def _rows(
-    results: Sequence[FileResult],
+    results: Sequence[Counted],
     options: TableOptions,
     time_shares: Mapping[str, float] | None,
     outcomes: Mapping[str, Outcomes] | None,
@@ -138,8 +143,7 @@ def _rows(
         else:
             row = _whole_row(result, time_shares, outcomes)
             if options.show_missing:
-                missing = result.missing_text() if missing_texts is None else missing_texts[result.path]
-                row = replace(row, missing=missing)
+                row = replace(row, missing=_missing_text(result, missing_texts))
             rows.append(row)
     notes = []
     if n_covered:
@@ -147,6 +151,13 @@ def _rows(
     if n_empty:
         notes.append(f"{plural(n_empty, 'empty file')} skipped.")
     return rows, notes
+
+
+def _missing_text(result: Counted, texts: Mapping[str, str] | None) -> str:
+    if texts is not None:
+        return texts[result.path]
+    assert isinstance(result, FileResult)
+    return result.missing_text()
 
 
 def _cells(row: TableRow, options: TableOptions, has_branches: bool) -> list[str]:
@@ -166,7 +177,7 @@ def _cells(row: TableRow, options: TableOptions, has_branches: bool) -> list[str
 
 
 def _whole_row(
-    result: FileResult, time_shares: Mapping[str, float] | None, outcomes: Mapping[str, Outcomes] | None
+    result: Counted, time_shares: Mapping[str, float] | None, outcomes: Mapping[str, Outcomes] | None
 ) -> TableRow:
     """Return a file's row, without the column Missing."""
     return TableRow(
@@ -197,24 +208,16 @@ def _lay_out_text(table: Table) -> list[str]:
         cond = table.columns.index("Cond")
         widths["Cond"] = max(len(row[cond]) for row in (*table.rows, table.total)) + 3
 
-    def line(cells: list[str]) -> str:
-        parts = []
-        for column, cell in zip(table.columns, cells, strict=True):
-            if column == "Name":
-                parts.append(f"{cell:{widths[column]}}")
-            elif column == "Missing":
-                parts.append(f"   {cell:9}")
-            elif column in PERCENT_COLUMNS:
-                parts.append(f"{cell:>{widths[column] - 1}}%")
-            else:
-                parts.append(f"{cell:>{widths[column]}}")
-        return "".join(parts)
+    layouts = {column: f"{{:>{widths[column]}}}" for column in table.columns}
+    layouts |= {column: f"{{:>{widths[column] - 1}}}%" for column in table.columns if column in PERCENT_COLUMNS}
+    layouts |= {"Name": f"{{:{widths['Name']}}}", "Missing": "   {:9}"}
+    line = "".join(layouts[column] for column in table.columns).format
 
     header = f"{'Name':{widths['Name']}}" + "".join(
         f"{column:>{10 if column == 'Missing' else widths[column]}}" for column in table.columns[1:]
     )
     rule = "-" * len(header)
-    return [header, rule, *map(line, table.rows), *([rule] if table.rows else []), line(table.total)]
+    return [header, rule, *starmap(line, table.rows), *([rule] if table.rows else []), line(*table.total)]
 
 
 def _sorted_rows(rows: list[TableRow], sort: str, has_branches: bool) -> list[TableRow]:
