@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from attached import ENVIRONMENT, FIB, attach, joined_profile, recording, samples_by_function, target
+from attached import ENVIRONMENT, FIB, attach, joined_profile, recording, samples_by_function, stop, target
 from footfall.analyze.profile.calltree import ProfileBuilder, times_of_functions
 from footfall.attach.permission import Rights, forbidden
 from footfall.record.data.profile_tables import read_profile
@@ -65,7 +65,7 @@ def test_writes_a_data_file_with_the_profile(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Hottest functions" in done.stderr and "samples of 1 process" in done.stderr
     found = samples_by_function(tmp_path / "a.data")
-    assert found["fib"] > 20 and found["fib2"] > 20
+    assert found["fib"] + found["fib2"] > 100 and min(found["fib"], found["fib2"]) > 0
     assert os.listdir(tmp_path) == ["a.data"] or set(os.listdir(tmp_path)) == {"a.data", ".footfall"}
 
 
@@ -132,9 +132,9 @@ def test_time_without_a_stack_is_not_attributed(tmp_path: Path) -> None:
     from footfall import _core
     from footfall.attach.interpreter import find_interpreter
 
-    program = "import time\ndef leaf():\n  print('ready', flush=True)\n  time.sleep(1000)\nleaf()"
+    program = "import time\ndef leaf():\n  print('ready', flush=True)\n  while True: pass\nleaf()"
     with target(program) as process:
-        os.kill(process.pid, signal.SIGSTOP)
+        stop(process.pid)
         found = find_interpreter(process.pid)
         place = (process.pid, found.runtime, found.code_type, found.version)
         frames = _core.RemoteSampler(*place).stacks()[0][4] or []
@@ -406,8 +406,7 @@ def test_ctrl_c_ends_it_with_results(tmp_path: Path) -> None:
 def test_a_stopped_process_is_sampled_on(tmp_path: Path) -> None:
     """SIGSTOP stops its time, not the recording; it goes on with SIGCONT."""
     with target(FIB) as process:
-        os.kill(process.pid, signal.SIGSTOP)
-        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)  # its thread may run a little longer on its CPU
+        stop(process.pid)
         log = sample(process.pid, tmp_path / "stopped.smp", 100)
         assert sum(one.cpu_ns for one in log.samples) == 0
         assert len(set(stacks(log))) == 1

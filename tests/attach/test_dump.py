@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from attached import stop
+
 IS_CPYTHON = sys.implementation.name == "cpython"
 pytestmark = pytest.mark.skipif(not IS_CPYTHON, reason="reads from CPython only")
 pytest.importorskip("elftools")
@@ -74,7 +76,7 @@ def test_json_names_the_gil_holder(footfall: Footfall, program: subprocess.Popen
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and _cpu_ticks(program.pid) < 5:
         time.sleep(0.01)  # it is past its first lines then, where it waits for its output
-    os.kill(program.pid, signal.SIGSTOP)
+    stop(program.pid)
     done = footfall("dump", "--json", program.pid)
     os.kill(program.pid, signal.SIGCONT)
     assert done.returncode == 0, done.stderr

@@ -57,7 +57,7 @@ def test_records_from_inside_and_leaves(tmp_path: Path) -> None:
             assert done.returncode == 0, done.stderr
             assert "Hottest functions" in done.stderr and "samples of 1 process" in done.stderr
             found = samples_by_function(tmp_path / name)
-            assert found["fib"] > 20 and found["fib2"] > 20
+            assert found["fib"] + found["fib2"] > 100 and min(found["fib"], found["fib2"]) > 0
             assert "footfall" not in threads_of(process.pid)
         assert process.poll() is None
 

@@ -171,8 +171,11 @@ def test_the_screen_answers_its_keys(log_path: str) -> None:
 
     async def use() -> None:
         async with app.run_test(size=(140, 30)) as pilot:
-            await pilot.pause(0.3)
-            assert app.has_ended and "ENDED" in app.status()
+            for _ in range(600):
+                await pilot.pause(0.05)
+                if app.has_ended:
+                    break
+            assert "ENDED" in app.status()
             assert column(4)[0] == "inner"
             await pilot.press("s")
             assert column(4)[0] == "<module>" and app.by_total

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -239,9 +238,12 @@ def test_tasks_of_several_threads(footfall: Footfall, python: str) -> None:
     """Each task says which thread's loop it is of; those whose thread has ended, that there is none."""
     code = """
     import asyncio, threading
-    async def nap(): await asyncio.sleep(1000)
+    naps = []
+    async def nap():
+        naps.append(1)
+        if len(naps) == 2: print("ready", flush=True)
+        await asyncio.sleep(1000)
     def loop():
-        threading.Timer(0.2, print, ("ready",), {"flush": True}).start()
         asyncio.run(nap())
     def leave():
         loop = asyncio.new_event_loop()
@@ -320,10 +322,10 @@ def test_attach_counts_waiting_tasks(tmp_path: Path, python: str) -> None:
     async def nap(): await asyncio.sleep(1000)
     async def tend(task): await task
     async def main():
+        asyncio.get_running_loop().call_later(0.1, lambda: print("ready", flush=True))  # all have begun then
         async with asyncio.TaskGroup() as group:
             for _ in range(3): group.create_task(nap(), name="three")
             group.create_task(tend(group.create_task(nap(), name="tended")), name="tender")
-            print("ready", flush=True)
     asyncio.run(main())
     """
     with program(code, python) as process:
@@ -368,14 +370,13 @@ def test_older_children_are_sampled_without_their_tasks(tmp_path: Path) -> None:
     """With --children those of other versions are in the recording too, and a message says what is missing."""
     code = f"""
     import subprocess, sys, time
-    child = subprocess.Popen([{OLDER[0] if OLDER else ""!r}, "-c", "def old():\\n  while True: pass\\nold()"])
-    print("ready", flush=True)
+    old = "def old():\\n  while True: pass\\nprint('ready', flush=True)\\nold()"
+    child = subprocess.Popen([{OLDER[0] if OLDER else ""!r}, "-c", old])
     try: time.sleep(1000)
     finally: child.kill()
     """
     with target(code, PYTHONS[0], start_new_session=True) as process:
-        time.sleep(1)
-        done = attach(process.pid, "--async", "--children", "-d", "4", "-o", "a.data", cwd=tmp_path)
+        done = attach(process.pid, "--async", "--children", "-d", "3", "-o", "a.data", cwd=tmp_path)
         os.killpg(process.pid, 9)
     assert done.returncode == 0, done.stderr
     assert "without its tasks" in done.stderr

@@ -88,7 +88,7 @@ def _until(browser, script: str) -> object:
     """Wait until a script's value is true, and return it."""
     from selenium.webdriver.support.ui import WebDriverWait
 
-    return WebDriverWait(browser, 10, 0.05).until(lambda driver: driver.execute_script(script))
+    return WebDriverWait(browser, 60, 0.05).until(lambda driver: driver.execute_script(script))
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -83,6 +84,12 @@ def recording(pid: int, *options: str, cwd: Path) -> Iterator[subprocess.Popen[s
         process.kill()
         process.wait()
         process.stderr.close()
+
+
+def stop(pid: int) -> None:
+    """Stop a child of ours, and return when it does not run any more: its threads may go on for a moment on their CPUs."""
+    os.kill(pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
 
 
 def samples_by_function(data_file: Path) -> dict[str, int]:

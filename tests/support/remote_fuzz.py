@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 
+from attached import stop
 from footfall import _core
 from footfall.analyze.profile.calltree import profile_of_logs
 from footfall.attach.asyncio_tables import NO_TABLES, find_task_tables
@@ -39,8 +39,10 @@ async def drowsy():
 async def tend(shared): await shared
 async def keep_busy():
     shared = asyncio.ensure_future(nap(3))
+    asyncio.get_running_loop().call_later(0.1, are_asleep.set)  # when all have taken their first steps
     tenders = [asyncio.create_task(tend(shared), name=f"tënder {n}") for n in range(9)]
     await asyncio.gather(nap(60), naps(), *tenders)
+are_asleep = threading.Event()
 threading.Thread(target=asyncio.run, args=(keep_busy(),), daemon=True).start()
 try: import _interpreters as x
 except ImportError: import _xxsubinterpreters as x
@@ -55,7 +57,7 @@ def deep(n):
     return deep(n - 1) if n else time.sleep(1000)
 for n in (0, 20, 700):
     threading.Thread(target=deep, args=(n,), daemon=True).start()
-time.sleep(0.2)
+are_asleep.wait()
 def sdéep_naïve(n):
     if n: sdéep_naïve(n - 1)
     else:
@@ -88,7 +90,7 @@ class Target:
     def __init__(self) -> None:
         self.process = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE)
         assert self.process.stdout is not None and self.process.stdout.readline() == b"ready\n"
-        os.kill(self.process.pid, signal.SIGSTOP)
+        stop(self.process.pid)
         self.pid = self.process.pid
         self.memory = os.open(f"/proc/{self.pid}/mem", os.O_RDWR)
         self.found = find_interpreter(self.pid)
