@@ -398,7 +398,7 @@ class PureMonitoring:
             self._of_contexts = 0
             sys.monitoring.set_events(self._tool_id, self._everywhere)
         self._sees_others = False
-        if self._with_branches:
+        if self._with_branches and "greenlet" not in sys.modules:  # their waiting frames are in no thread's stack
             self._note_silent_starts()
         for measured in list(self._measured.values()):
             if measured.generation != self._generation:
