@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -20,6 +21,9 @@ from footfall.cli.main import main
 from footfall.record.data.elsewhere import note_elsewhere
 from footfall.service.framing import frame
 from footfall.service.methods.table import METHODS
+from footfall.service.server import Server
+from footfall.service.stdio import serve_streams
+from footfall.service.workspace import Workspace
 from service_client import BUSY_LINE, Client, make_project
 
 pytestmark = pytest.mark.any_python
@@ -615,6 +619,30 @@ def test_serve_without_standard_output(project) -> None:
     assert done.returncode == 3
     assert done.stderr.count("\n") == 1
     assert "[stdout-unwritable]" in done.stderr
+
+
+@pytest.mark.parametrize("is_windows", [False, True])
+def test_input_comes_in_pieces_and_ends(project, monkeypatch, is_windows: bool) -> None:
+    """Requests that arrive in two parts are answered, also by the thread that reads on Windows; then the input ends."""
+    monkeypatch.setattr("footfall.service.stdio.IS_WINDOWS", is_windows)
+    monkeypatch.chdir(project)
+    their_end, ours = os.pipe()
+    answers, output = os.pipe()
+    text = frame(
+        json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocol_version": 1}}).encode()
+    )
+    serving = threading.Thread(target=serve_streams, args=(Server(Workspace()), their_end, output))
+    serving.start()
+    os.write(ours, text[:30])
+    os.write(ours, text[30:] + text)
+    got = b""
+    while got.count(b"Content-Length") < 2:
+        got += os.read(answers, 1 << 16)
+    assert b'"result"' in got
+    os.close(ours)
+    serving.join()
+    for descriptor in (their_end, answers, output):
+        os.close(descriptor)
 
 
 def test_answers_say_what_a_profile_lacks(client, project, monkeypatch, capfd) -> None:

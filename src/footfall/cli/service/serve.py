@@ -7,8 +7,7 @@ import os
 import click
 
 from footfall.cli.options import config_option, data_file_option
-from footfall.errors import FootfallError, UsageError
-from footfall.files import IS_WINDOWS
+from footfall.errors import UsageError
 from footfall.service.mcp import McpServer
 from footfall.service.server import Server
 from footfall.service.stdio import serve_streams
@@ -49,9 +48,6 @@ def command(stdio: bool, mcp: bool, allowed: tuple[str, ...], data_file: str | N
     if stdio == mcp:
         what = "`footfall serve` speaks on stdin and stdout, by one of two protocols."
         raise UsageError("no-transport", what, "Say which: --stdio for editors, or --mcp for agents.")
-    if IS_WINDOWS:
-        what = "`footfall serve` can't wait for its input here: on Windows that is not for pipes."
-        raise FootfallError("not-on-this-system", what, "`footfall query` answers a single question.")
     with writing_report():
         output_fd = os.dup(1)
     os.dup2(2, 1)  # what a plugin of coverage.py prints must not end up among the answers
