@@ -139,6 +139,11 @@ found.stale_said = said[#said]
 vim.api.nvim_buf_set_lines(0, 8, 9, false, { "        total = 1" }) -- to which line 6 never went
 vim.cmd("write")
 wait("a branch", function() return vim.tbl_contains(texts(8), "never to a line that changed since") end)
+-- a new service knows the measured text from git alone
+vim.fn.delete(".git", "rf")
+vim.cmd("FootfallRestart")
+wait("why there are no marks", function() return #texts(1) > 0 end)
+found.unmarked, found.why_unmarked = signs(), texts(1)
 
 vim.fn.writefile({ vim.fn.json_encode(found) }, "found.json")
 vim.cmd("qall!")
@@ -192,3 +197,6 @@ def test_marks_follow_coverage_times_and_edits(tmp_path: pathlib.Path) -> None:
     assert found["outside"].endswith("nor in its data. Start footfall in the project's directory.")
     assert found["moved"] == {str(int(line) + 2): group for line, group in found["signs"].items()}
     assert found["stale"] == dict.fromkeys(found["moved"], "FootfallStale")
+    assert not found["unmarked"]
+    (why,) = found["why_unmarked"]
+    assert why.endswith("shop.py in .coverage: it was changed since, and git does not have what was measured.")

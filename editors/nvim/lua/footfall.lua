@@ -185,7 +185,11 @@ function M.refresh(buffer)
         end
       end, keep_quiet)
     end
-  end, clear)
+  end, function(err)
+    if clear() and err.data and err.data.slug == "source-unknown" then
+      mark(buffer, 1, { virt_text = { { err.message, "FootfallStale" } } })
+    end
+  end)
 end
 
 function M.refresh_all()

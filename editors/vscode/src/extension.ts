@@ -119,7 +119,7 @@ export function activate(context: vscode.ExtensionContext): void {
     }),
     // a text that is read again because its file has changed is not saved by anyone
     vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
-      decorations.note(document, contentChanges);
+      decorations.noteEdits(document, contentChanges);
       if (!document.isDirty && contentChanges.length > 0) refreshSoon(document);
     }),
     vscode.workspace.onDidChangeConfiguration((change) => {

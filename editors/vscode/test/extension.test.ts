@@ -19,6 +19,7 @@ import { test } from "node:test";
 import type { CancellationToken, ExtensionContext, FileCoverage, TestRun, TestRunProfile } from "vscode";
 
 import { OwnDirectory } from "../src/ownDirectory";
+import { Decorations } from "../src/editor/decorations";
 import { Project } from "../src/editor/project";
 import { activate } from "../src/extension";
 import * as fake from "./fakeVscode";
@@ -66,9 +67,9 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
   activate(context as unknown as ExtensionContext);
   t.after(() => context.subscriptions.forEach((each) => each.dispose()));
 
-  await until(() => shown.size === 6); // five states and the times
+  await until(() => shown.size === 7); // five states, the note at the top and the times
   const lines = [...shown].map(([type, all]) => [
-    (type as { borderColor?: fake.ThemeColor }).borderColor?.id ?? "time",
+    (type as { borderColor?: fake.ThemeColor }).borderColor?.id ?? "text",
     all.map(({ range }) => range.start.line + 1),
   ]);
   assert.deepEqual(lines.slice(0, 3), [
@@ -76,7 +77,8 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
     ["editorWarning.foreground", [2]],
     ["testing.iconFailed", [3]],
   ]);
-  assert.deepEqual(lines[5], ["time", [4]]);
+  assert.deepEqual(lines[5], ["text", []]);
+  assert.deepEqual(lines[6], ["text", [4]]);
 
   const tree = fake.seen.tree as Tree;
   const [row] = await tree.getChildren();
@@ -410,6 +412,43 @@ test(
       "footfall: The service of project ends again and again: the service was ended by SIGKILL",
     ]);
     assert.equal(pids().length, 4);
+  },
+);
+
+test(
+  "a text that changed where nobody has the measured one says so at its top",
+  { skip: python === undefined },
+  async (t) => {
+    const root = realpathSync(mkdtempSync(join(tmpdir(), "footfall-")));
+    t.after(() => rmSync(root, { recursive: true }));
+    const main = join(root, "main.py");
+    writeFileSync(main, "x = 1\n");
+    execFileSync(python as string, ["-m", "footfall", "run", "-q", "--no-profile", "main.py"], { cwd: root });
+    fake.seen.settings = { python };
+    const folder = { uri: new fake.Uri(root), name: "project", index: 0 };
+    const log = fake.window.createOutputChannel() as never;
+    const project = new Project(folder as never, log);
+    t.after(() => project.dispose());
+    const decorations = new Decorations(() => project, log);
+    t.after(() => decorations.dispose());
+    type Shown = { range: fake.Range; renderOptions?: { after: { contentText: string } } };
+    const shown: Shown[] = [];
+    const document = { uri: new fake.Uri(main), languageId: "python", isDirty: false };
+    const editor = { document, setDecorations: (_type: unknown, options: Shown[]) => shown.push(...options) };
+    writeFileSync(main, "x = 2\n");
+    await decorations.refresh(editor as never);
+    assert.deepEqual(
+      shown.map(({ range, renderOptions }) => [range.start.line, renderOptions?.after.contentText]),
+      [[0, `${main} in .coverage: it was changed since, and git does not have what was measured.`]],
+    );
+    // as it was measured it has marks, and no note
+    shown.length = 0;
+    writeFileSync(main, "x = 1\n");
+    await decorations.refresh(editor as never);
+    assert.deepEqual(
+      shown.map(({ range, renderOptions }) => [range.start.line, renderOptions]),
+      [[0, undefined]],
+    );
   },
 );
 

@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 
 import { heatOf, marksOf, moverOf, type Edit, type Heat, type LineState, type Mark } from "../marks";
 import type { FileCoverage } from "../service/answers";
+import { ServiceError } from "../service/client";
 import type { Project } from "./project";
 
 const COLORS: Record<LineState | "stale", string> = {
@@ -30,6 +31,9 @@ export class Decorations implements vscode.Disposable {
   private readonly heat = vscode.window.createTextEditorDecorationType({
     after: { margin: "0 0 0 2em", color: new vscode.ThemeColor("editorCodeLens.foreground") },
   });
+  private readonly note = vscode.window.createTextEditorDecorationType({
+    after: { margin: "0 0 0 2em", color: new vscode.ThemeColor(COLORS.stale) },
+  });
   private isShown = true;
   /** What the marks of a text are of, and what was edited in it since. */
   private readonly marked = new WeakMap<vscode.TextDocument, { file: FileCoverage; edits: Edit[] }>();
@@ -48,8 +52,12 @@ export class Decorations implements vscode.Disposable {
     if (document.isDirty) return;
     const started = performance.now();
     // the marks need not wait for the times: the profile's first question reads all of it
+    let whyUnmarked = "";
+    const onError = (error: unknown) => {
+      if (error instanceof ServiceError && error.slug === "source-unknown") whyUnmarked = error.message;
+    };
     const [coverage, times] = [
-      this.isShown ? project.askIfThere("coverage/file", { path }) : undefined,
+      this.isShown ? project.askIfThere("coverage/file", { path }, onError) : undefined,
       this.isShown ? project.askIfThere("profile/lines", { path }) : undefined,
     ];
     const file = await coverage;
@@ -57,6 +65,7 @@ export class Decorations implements vscode.Disposable {
     if (file === undefined) this.marked.delete(document);
     else this.marked.set(document, { file, edits: [] });
     this.showMarks(editor, file === undefined ? [] : marksOf(file));
+    this.showNote(editor, whyUnmarked);
     this.log.info(`marks of ${path} after ${Math.round(performance.now() - started)} ms`);
     const lines = await times;
     if (document.isDirty) return;
@@ -69,7 +78,7 @@ export class Decorations implements vscode.Disposable {
   }
 
   /** Take note of edits: the editor moves the marks, and what is said of them names lines. */
-  note(document: vscode.TextDocument, edits: readonly Edit[]): void {
+  noteEdits(document: vscode.TextDocument, edits: readonly Edit[]): void {
     this.marked.get(document)?.edits.push(...edits);
   }
 
@@ -90,7 +99,7 @@ export class Decorations implements vscode.Disposable {
   }
 
   dispose(): void {
-    for (const type of [...Object.values(this.types), this.heat]) type.dispose();
+    for (const type of [...Object.values(this.types), this.heat, this.note]) type.dispose();
   }
 
   private showMarks(editor: vscode.TextEditor, marks: Mark[]): void {
@@ -101,6 +110,11 @@ export class Decorations implements vscode.Disposable {
         own.map((mark) => ({ range: lineRange(mark.line) })),
       );
     }
+  }
+
+  private showNote(editor: vscode.TextEditor, text: string): void {
+    const shown = { range: lineRange(1), renderOptions: { after: { contentText: text } } };
+    editor.setDecorations(this.note, text ? [shown] : []);
   }
 
   private showHeat(editor: vscode.TextEditor, heat: Heat[]): void {

@@ -54,10 +54,15 @@ export class Project implements vscode.Disposable {
   }
 
   /** Ask for what may well not be there: undefined then, and the reason in the log. */
-  async askIfThere<M extends keyof Methods>(method: M, params: Methods[M][0]): Promise<Methods[M][1] | undefined> {
+  async askIfThere<M extends keyof Methods>(
+    method: M,
+    params: Methods[M][0],
+    onError: (error: unknown) => void = () => {},
+  ): Promise<Methods[M][1] | undefined> {
     try {
       return await this.ask(method, params);
     } catch (error) {
+      onError(error);
       this.log.info(`${method}: ${describe(error)}`);
       return undefined;
     }
