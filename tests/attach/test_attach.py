@@ -618,8 +618,12 @@ def test_another_pid_and_mount_namespace(tmp_path: Path) -> None:
 
 
 def test_no_such_process(tmp_path: Path) -> None:
-    """A pid that is nobody's is a wrong command line."""
+    """A pid that is nobody's is a wrong command line, as is that of a process of which only the status is left."""
     process = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    done = attach(process.pid, cwd=tmp_path)
+    assert done.returncode == 2 and f"Process {process.pid} (true) has ended." in done.stderr
+    assert "[no-such-process]" in done.stderr
     process.wait()
     done = attach(process.pid, cwd=tmp_path)
     assert done.returncode == 2 and "[no-such-process]" in done.stderr

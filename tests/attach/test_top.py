@@ -183,6 +183,9 @@ def test_the_screen_answers_its_keys(log_path: str) -> None:
             assert re.search(r"program\.py:3$", column(5)[0])
             await pilot.press("l", "c")
             assert app.measure is Measure.WALL and column(4)[0] in ("sleeper", "inner")
+            await pilot.press("slash", *"bootstrap")
+            assert {place.partition(":")[0] for place in column(5)} == {"threading.py"}  # short
+            await pilot.press("escape")
             await pilot.press("c", "c", "c", "t", "t")
             assert app.thread_label == model.threads()[1]
             await pilot.press("t")

@@ -169,7 +169,7 @@ def candidates(pid: int, mappings: Sequence[Mapping]) -> Iterator[Mapping]:
     except PermissionError as error:
         raise not_permitted(pid) from error
     except OSError as error:
-        raise no_such_process(pid) from error
+        raise _gone_or_not_python(pid) from error  # a thread of the kernel has no executable
     for is_wanted in (
         lambda path: os.path.basename(path).startswith("libpython"),
         lambda path: path == executable,

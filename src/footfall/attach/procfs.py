@@ -136,8 +136,10 @@ def _descendants_by_parent(pid: int) -> list[int]:
 
 
 def no_such_process(pid: int) -> UsageError:
-    """Return the error that there is no process with this pid (any longer)."""
-    return UsageError("no-such-process", f"No process {pid}.", "Find its number with `pgrep -a python` or `ps`.")
+    """Return the error that there is no process with this pid (any longer), or no more than its exit status."""
+    stat = read_stat(f"/proc/{pid}/stat")
+    what = f"No process {pid}." if stat is None else f"Process {pid} ({stat.name}) has ended."
+    return UsageError("no-such-process", what, "Find its number with `pgrep -a python` or `ps`.")
 
 
 def nothing_runs_python(pid: int) -> FootfallError:

@@ -14,6 +14,7 @@ from textual.widgets import DataTable, Footer, Input, Static
 
 from footfall.live.model import LiveModel, Measure
 from footfall.printable import printable
+from footfall.report.places import shown_place
 from footfall.report.summary import Line
 
 __all__ = ["TopApp"]
@@ -121,7 +122,7 @@ class TopApp(App[None]):
         table.clear()
         for row in rows[:_MAX_ROWS]:
             line = row.spot.line or row.spot.first_line
-            place = f"{printable(row.spot.path)}:{line}" if line else ""
+            place = printable(shown_place(row.spot.path, line)) if line else ""
             table.add_row(
                 f"{100 * row.own / whole:6.1f}",
                 f"{row.own / 1e9:8.2f} s",
