@@ -22,6 +22,8 @@ def analyze_sources(
     sources: Mapping[str, bytes], rules: ExclusionRules, data_file: str | Path
 ) -> dict[str, SourceAnalysis | FootfallError]:
     """Return each file's analysis, or the error that says why it has none; keys are the paths of `sources`."""
+    if not sources:  # as after most runs of what ran before: then the cache need not be opened
+        return {}
     base = key_maker("lines", FORMAT, rules)
     keys = keys_by_path(base, sources)
     cache = open_cache(data_file)

@@ -38,6 +38,20 @@ KEEP_VARIABLE = "FOOTFALL_KEEP"
 _DAMAGE_SLUGS = ("record-corrupt", "record-damaged", "record-refused", "record-unreadable")
 
 
+@contextlib.contextmanager
+def _no_collections() -> Iterator[None]:
+    """Turn cycle collection off: a run's objects form no cycles, and looking for some takes a seventh of the time."""
+    is_wanted = sys.implementation.name == "cpython" and gc.isenabled()  # PyPy would free nothing at all
+    if is_wanted:
+        gc.disable()
+    try:
+        yield
+    finally:
+        if is_wanted:
+            gc.enable()
+
+
+@_no_collections()
 def finish_run(
     directory: RunDirectory,
     settings: Settings,
@@ -57,9 +71,8 @@ def finish_run(
     try:
         if append:
             _take_back(directory, data_file)
-        with _no_collections():
-            run = _resolve(directory, settings, data_file, is_quiet=is_quiet)
-            written = write_run(run, directory, settings, config, data_file, append=append)
+        run = _resolve(directory, settings, data_file, is_quiet=is_quiet)
+        written = write_run(run, directory, settings, config, data_file, append=append)
     except Exception as error:  # whatever happened, the raw data is complete: say where it is
         raise _kept(directory, config, data_file, append, error) from error
     warnings = written.warnings
@@ -117,6 +130,7 @@ def write_data_so_far(
     write_run(run, directory, settings, config, data_file, append=append)
 
 
+@_no_collections()
 def snapshot_run(
     directory: RunDirectory, settings: Settings, config: Config, data_file: str, *, is_quiet: bool
 ) -> None:
@@ -124,8 +138,7 @@ def snapshot_run(
 
     Raises FootfallError (`run-ended`) if the run ends meanwhile, or what writing raises.
     """
-    with _no_collections():
-        run = _resolve(directory, settings, data_file, is_quiet=is_quiet)
+    run = _resolve(directory, settings, data_file, is_quiet=is_quiet)
     if not directory.is_there():  # its supervisor removed the records before all were read
         raise run_ended(directory)
     written = write_run(run, directory, settings, config, data_file)
@@ -152,19 +165,6 @@ def _take_back(directory: RunDirectory, data_file: str) -> None:
         copyfile(before, data_file)
     else:
         os.unlink(data_file)
-
-
-@contextlib.contextmanager
-def _no_collections() -> Iterator[None]:
-    """Turn cycle collection off: a run's objects form no cycles, and looking for some takes a seventh of the time."""
-    is_wanted = sys.implementation.name == "cpython" and gc.isenabled()  # PyPy would free nothing at all
-    if is_wanted:
-        gc.disable()
-    try:
-        yield
-    finally:
-        if is_wanted:
-            gc.enable()
 
 
 def _kept(directory: RunDirectory, config: Config, data_file: str, append: bool, error: Exception) -> FootfallError:
