@@ -41,7 +41,7 @@ class Cart:
 """
 
 BEGIN = """\
-import importlib, io, json, os, sys, warnings
+import contextlib, importlib, io, json, os, sys, warnings
 coverage = importlib.import_module(sys.argv[1])
 warnings.simplefilter("ignore")
 
@@ -536,6 +536,26 @@ PROGRAMS = {
             with cov.collect():
                 print(list(other), list(steps))
             show(cov.get_data())
+    """,
+    "generators that began before and are only left": """
+        import lib
+        def leave(steps):
+            if sys.version_info[:2] != (3, 15):  # where closing it is no event, but coverage.py has a row
+                steps.close()
+            with contextlib.suppress(KeyError):
+                steps.throw(KeyError)
+        for branch in (False, True):
+            for where in (dict(include=["*/lib.py"]), dict(source=["."])):
+                steps = lib.steps()
+                next(steps)
+                cov = coverage.Coverage(data_file=None, branch=branch, omit=["*/program.py"], **where)
+                with cov.collect():
+                    leave(steps)
+                show(cov.get_data())
+                with cov.collect():
+                    lib.choose(1)
+                    leave(lib.steps())
+                show(cov.get_data())
     """,
     "generators that end, or begin anew, after others that began before": """
         open("numbers_.py", "w").write('''if True:

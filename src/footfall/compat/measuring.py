@@ -299,6 +299,8 @@ def _remove_place(place: Place) -> None:
 def _add_new(
     collected: Measured, stretch: _Stretch, files: dict[str, FileData], messages: list[tuple[str, str]]
 ) -> None:
+    # as in coverage.py, a frame that only ends, thrown out of a generator that began before, leaves no file
+    files = {path: found for path, found in files.items() if found.tracer or _has_rows(found)}
     collected.earlier |= stretch.reported_files
     stretch.reported_files |= files.keys()
     for path, found in files.items():
@@ -314,6 +316,10 @@ def _add_new(
     new = [message for message in messages if message not in stretch.reported_messages]
     collected.messages += new
     stretch.reported_messages.update(new)
+
+
+def _has_rows(found: FileData) -> bool:
+    return any(found.lines.values()) or any(found.arcs.values())
 
 
 def joined_label(static_context: str, label: str) -> str:
