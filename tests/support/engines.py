@@ -20,7 +20,7 @@ from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE, EN
 from footfall.record.data.coverage_tables import StoredCoverage, StoredFile
 from footfall.record.run.directory import RunSettings, make_run_directory
 from footfall.record.run.record_file import Record, read_record
-from footfall.tier import PURE_VARIABLE
+from footfall.tier import IS_FREE_THREADED, PURE_VARIABLE
 from marked import check_marks, write_program
 
 __all__ = ["ENGINES", "IS_CPYTHON", "PYTHON", "Engine", "Measured", "each_engine", "measured", "with_default"]
@@ -47,7 +47,7 @@ def _engines() -> list[Engine]:
     found = [Engine("settrace", ENGINE_SETTRACE)]
     if not IS_CPYTHON or sys.version_info < (3, 14):
         found.append(Engine("probes", ENGINE_PROBES))
-    if IS_CPYTHON and sys.version_info >= (3, 12):
+    if IS_CPYTHON and sys.version_info >= (3, 12) and not IS_FREE_THREADED:
         found.append(Engine("monitoring", ENGINE_MONITORING, sys.version_info >= (3, 14)))
     return found
 
