@@ -29,7 +29,7 @@ from footfall.record.data.source_ids import MIXED, source_ids_of, write_source_i
 __all__ = ["CoverageMerge", "inferred_paths"]
 
 _MAX_LINE: Final = 2**31 - 1  # as CPython's own
-_MAX_HELD_BYTES: Final = 256 << 20
+_MAX_HELD_BYTES: Final = 128 << 20
 _MAX_STAGED_BYTES: Final = 64 << 20
 # The approximate size of Python's objects on a 64-bit system.
 _ARC_BYTES: Final = 110

@@ -31,7 +31,7 @@ from footfall.record.data.timelines import Timelines
 __all__ = ["ProfilesMerge"]
 
 _MAX_NUMBER: Final = 2**63 - 1  # SQLite's
-_MAX_CACHED: Final = 1_000_000
+_MAX_CACHED: Final = 250_000
 
 
 @dataclass(slots=True)
