@@ -181,6 +181,15 @@ def test_nothing_to_cover_reaches_a_threshold_of_the_table_alone(footfall: Footf
     assert statuses == [0, 2, 2, 2, 2]
 
 
+def test_a_threshold_of_the_settings_is_not_for_annotated_sources(footfall: Footfall, program: pathlib.Path) -> None:
+    """They have no percentages, and coverage.py's `annotate` succeeds then too; one on the command line is meant."""
+    program.write_text("a = 1\nif not a:\n    a = 2\n", encoding="utf-8")
+    (program.parent / ".coveragerc").write_text("[report]\nfail_under = 99\n", encoding="utf-8")
+    footfall("run", "--no-profile", "program.py")
+    assert footfall("annotate").returncode == 0
+    assert [footfall(*command).returncode for command in (["annotate", "--fail-under=99"], ["report"])] == [2, 2]
+
+
 def test_a_damaged_part_is_named_and_left(footfall: Footfall, program: pathlib.Path) -> None:
     """The report is of the rest."""
     footfall("run", "--no-profile", "program.py")

@@ -33,7 +33,8 @@ def command(request: ReportRequest, directory: str | None) -> int:
     if not request.quiet:
         where = "beside theirs" if directory is None else f"to {directory}"
         print_message(f"Wrote {plural(len(coverage.files), 'annotated source')} {where}")
-    return exit_status(config, coverage)
+    # as in coverage.py, a threshold in the settings is not for a report without percentages
+    return 0 if request.fail_under is None else exit_status(config, coverage)
 
 
 def _check_is_ours(path: str) -> None:
