@@ -77,7 +77,7 @@ PROGRAMS = {
     threading.stack_size(64 << 20)
     def down(n):
         if n: spinning.call(lambda: down(n - 1))
-        else: spinning.spin(1000000, 1000000)
+        else: spinning.spin(5000000, 5000000)
     def work():
         for _ in range(10): down(400)
     thread = threading.Thread(target=work)

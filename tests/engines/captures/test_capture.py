@@ -409,3 +409,48 @@ for x, y in ((0, 1), (1, 0)):
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == ("1 0\n0 0\n", "")
+
+
+@pytest.mark.skipif(not HAS_BRANCH_EVENTS, reason="before, a series on probes begins: that takes too long for so many")
+def test_threads_go_on_while_others_end_their_series(tmp_path: Path) -> None:
+    """A thread in the middle of anything sees no error of ours but `capture-closed`, tools are given back, blocks are right."""
+    output = _run(
+        tmp_path,
+        """
+        import itertools
+        if sys.implementation.name == "cpython":
+            sys.setswitchinterval(1e-6)  # threads take turns within what the series do
+        numbers, errors, over = itertools.count(), [], threading.Event()
+        def work():
+            while not over.is_set():
+                space = {}
+                try:
+                    with footfall.capture(source=["."]) as new:
+                        exec(compile("def f(x):\\n    return x if x else 2\\n", f"new{next(numbers)}.py", "exec"), space)
+                        space["f"](1)
+                        lib.choose(1)
+                except FootfallError as error:
+                    if error.slug != "capture-closed":
+                        errors.append(repr(error))
+                except Exception as error:
+                    errors.append(repr(error))
+        def end():
+            for _ in range(40):
+                footfall.capture(source=["."]).close()
+        workers = [threading.Thread(target=work) for _ in range(2)]
+        ends = [threading.Thread(target=end) for _ in range(2)]
+        for thread in workers + ends:
+            thread.start()
+        for thread in ends:
+            thread.join()
+        over.set()
+        for thread in workers:
+            thread.join()
+        print(errors[:3])
+        footfall.capture(source=["."]).close()
+        with capture as new:
+            lib.choose(5)
+        print(lines(new) == lines(new) != [])
+        """,
+    )
+    assert output == "[]\nTrue\n"

@@ -3,6 +3,8 @@
 Places are appended as the program reaches them; they are translated to lines and branches on request.
 """
 
+from _thread import RLock
+
 from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
@@ -31,6 +33,7 @@ class Findings:
         self.places: Places = [] if places is None else places
         self.is_full = is_full
         self._translate = translate
+        self._lock = RLock()
         self._news: list[Found] = []  # what each of the first places adds, as far as they were looked at
         self._lines: dict[str, set[int]] = {}
         self._branches: dict[str, set[Arc]] = {}
@@ -47,10 +50,12 @@ class Findings:
 
     def _news_of(self, start: int, end: int) -> "list[Found]":
         """Return what the places from `start` up to `end` (exclusive) add to those before each of them."""
-        while len(self._news) < end:
-            found = self._translate(self.places[len(self._news)])
-            self._news.append(_NOTHING if found is None else self._subtract(found))
-        return self._news[start:end]
+        with self._lock:  # of threads that ask at once, each place is looked at by one
+            while (at := len(self._news)) < end:
+                found = self._translate(self.places[at])
+                if at == len(self._news):  # no finalizer asked meanwhile
+                    self._news.append(_NOTHING if found is None else self._subtract(found))
+            return self._news[start:end]
 
     def _subtract(self, found: "Found") -> "Found":
         path, lines, branches = found

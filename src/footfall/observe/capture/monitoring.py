@@ -87,7 +87,7 @@ class Series:
         if monitoring.get_tool(self._tool_id) != self.tool_name:
             return  # the program freed it
         monitoring.set_events(self._tool_id, 0)
-        for code in self._kept.values():
+        for code in list(self._kept.values()):  # other threads may be adding to it
             monitoring.set_local_events(self._tool_id, code, 0)
         for event in self._events:
             monitoring.register_callback(self._tool_id, event, None)
@@ -145,12 +145,20 @@ class Series:
         if id(code) not in self._codes and any(code.co_code):  # extensions make some without bytecode
             self._kept[id(code)] = code
             self._codes[id(code)] = (self._equal.setdefault(code, code), path)
-            sys.monitoring.set_local_events(self._tool_id, code, self._local_events)
+            try:
+                if not self._is_stopped:
+                    sys.monitoring.set_local_events(self._tool_id, code, self._local_events)
+                if self._is_stopped:  # meanwhile, by another thread, which did not know this code
+                    sys.monitoring.set_local_events(self._tool_id, code, 0)
+            except ValueError:
+                if not self._is_stopped:
+                    raise  # else the tool was freed, and belongs to nobody: the program goes on
 
     def _on_line(self, code: "CodeType", line: int) -> object:
-        if not self.blocks.n_open:
+        known = self._codes.get(id(code))
+        if not self.blocks.n_open or known is None:  # a series that had this tool's number before watched the code
             return None
-        path = self._codes[id(code)][1]
+        path = known[1]
         if (path, line) not in self._lines:
             self._lines.add((path, line))
             self._places.append((path, line))
@@ -184,10 +192,14 @@ class Series:
         if not self.blocks.n_open:
             return None
         self._add(code, offset, destination)
-        return sys.monitoring.DISABLE if self._directions[id(self._codes[id(code)][0]), offset] > 1 else None
+        first = self._codes.get(id(code), (code, ""))[0]
+        return sys.monitoring.DISABLE if self._directions.get((id(first), offset), 0) > 1 else None
 
     def _add(self, code: "CodeType", offset: int, destination: int) -> None:
-        first, path = self._codes[id(code)]
+        known = self._codes.get(id(code))
+        if known is None:
+            return
+        first, path = known
         key = (id(first), offset, destination)
         if key in self._branches:
             return
