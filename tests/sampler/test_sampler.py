@@ -181,7 +181,7 @@ def test_reused_addresses_are_not_misnamed(tmp_path: Path) -> None:
     """Code objects made and dropped in a loop get one another's memory; frames keep their own names."""
     program = """
     number = 0
-    for _ in until(2):
+    for _ in busy(2):
         number += 1
         source = (
             f"def f_{number}():\\n for j in range(20): g_{number}(j)\\n"
