@@ -351,6 +351,8 @@ def _trace_function(files: _Files, phantom_offsets: "Offsets") -> "Trace":
         if files.is_stopped:
             sys.settrace(None)
             return None
+        if stack_almost_full is None:
+            return None  # the interpreter ends, and has emptied this module
         if stack_almost_full():
             end_recursion(footfall_trace)
         code = frame.f_code
