@@ -79,6 +79,13 @@ def captures_want(series: int, events: Any, /) -> bool:
 def probes_arm(code: CodeType, where: str | Callable[[str], str | None], /) -> bool:
     """Make the probes in a module's code record. True if it has any and they record now."""
 
+def objects_of_types(get_objects: Callable[[], list[Any]], types: tuple[type, ...], /) -> list[Any]:
+    """Return what `gc.get_objects`, which is given, returns of objects whose type is in a tuple of types.
+
+    A list of all objects also has tuples that other threads are filling, which then fail: CPython's
+    _PyTuple_Resize() is for those with one reference alone. This function's list is gone before they run on.
+    """
+
 def probes_exchange(code: CodeType, inner: CodeType, with_probes: CodeType, /) -> None:
     """Make code that is running, which therefore stays, create functions of `with_probes` instead of `inner`."""
 

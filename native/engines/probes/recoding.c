@@ -57,7 +57,44 @@ probes_exchange(PyObject *Py_UNUSED(module), PyObject *args)
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(objects_of_types_doc,
+             "objects_of_types($module, get_objects, types, /)\n--\n\n"
+             "Return what `gc.get_objects`, which is given, returns of objects whose type is in a tuple of types.\n\n"
+             "A list of all objects also has tuples that other threads are filling, which then fail: CPython's\n"
+             "_PyTuple_Resize() is for those with one reference alone. This function's list is gone before they run on.");
+
+static PyObject *
+objects_of_types(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *get_objects; // borrowed
+    PyObject *types; // borrowed
+    if (!PyArg_ParseTuple(args, "OO!:objects_of_types", &get_objects, &PyTuple_Type, &types)) {
+        return NULL;
+    }
+    PyObject *found = PyList_New(0); // before the list of all: making it may start a collection, which runs code
+    PyObject *all = found == NULL ? NULL : PyObject_CallNoArgs(get_objects);
+    int status = all == NULL || !PyList_Check(all) ? -1 : 0;
+    for (Py_ssize_t i = 0; status == 0 && i < PyList_GET_SIZE(all); i++) {
+        PyObject *each = PyList_GET_ITEM(all, i); // borrowed
+        for (Py_ssize_t k = 0; status == 0 && k < PyTuple_GET_SIZE(types); k++) {
+            if (Py_IS_TYPE(each, (PyTypeObject *)PyTuple_GET_ITEM(types, k))) {
+                status = PyList_Append(found, each);
+                break;
+            }
+        }
+    }
+    Py_XDECREF(all);
+    if (status < 0) {
+        Py_CLEAR(found);
+        if (!PyErr_Occurred()) {
+            PyErr_SetString(PyExc_TypeError, "get_objects() returned no list");
+        }
+    }
+    return found;
+}
+
 static PyMethodDef recoding_methods[] = {
+    {"objects_of_types", objects_of_types, METH_VARARGS, objects_of_types_doc},
     {"probes_exchange", probes_exchange, METH_VARARGS, probes_exchange_doc},
     {"probes_recode", probes_recode, METH_VARARGS, probes_recode_doc},
     {NULL, NULL, 0, NULL},

@@ -83,11 +83,10 @@ def _meanings_of_text(path: str, mode: int, digest: bytes, text: bytes | None) -
             return ()
         analysis = _analyze(path, source)
         resumed = find_resumptions(source, mode)
-        meanings = [
+        return tuple(
             _meaning(analysis, lines - {resumed.get(number)}, arcs)
             for number, (lines, arcs) in enumerate(meanings_of_source(source, mode))
-        ]
-        return tuple(meanings)  # one that grows fails while another thread that starts a series looks at all objects
+        )
     except (OSError, FootfallError):
         return ()
 

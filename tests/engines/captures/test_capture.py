@@ -454,3 +454,33 @@ def test_threads_go_on_while_others_end_their_series(tmp_path: Path) -> None:
         """,
     )
     assert output == "[]\nTrue\n"
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="elsewhere nobody counts a tuple's references")
+def test_a_series_that_begins_leaves_alone_what_other_threads_make(tmp_path: Path) -> None:
+    """A tuple that a thread is filling from a generator is among the collector's objects, and fails if anyone holds it."""
+    output = _run(
+        tmp_path,
+        """
+        def slowly():
+            for number in range(40):
+                yield number
+        errors, made, over = [], 0, threading.Event()
+        def work():
+            global made
+            while not over.is_set():
+                try:
+                    made += tuple(slowly()) == tuple(range(40))
+                except BaseException as error:
+                    errors.append(repr(error))
+        worker = threading.Thread(target=work)
+        worker.start()
+        sys.setswitchinterval(1e-5)
+        for _ in range(10):
+            footfall.capture(source=["."]).close()
+        over.set()
+        worker.join()
+        print(errors[:1], made > 0)
+        """,
+    )
+    assert output == "[] True\n"

@@ -13,6 +13,7 @@ from footfall.observe.engines.loaders import is_same_code
 from footfall.observe.engines.plain_code import NoRoomForProbesError, compile_plainly
 from footfall.own_builtins import keep_builtins
 from footfall.probes.source_text import digest_source, read_source
+from footfall.tier import HAS_CORE
 
 keep_builtins(globals())
 
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 
     from footfall.observe.engines.instrument import Instrumenter
     from footfall.observe.scope import Scope
+
+if HAS_CORE:
+    from footfall._core import objects_of_types as _objects_of_types
+else:
+
+    def _objects_of_types(get_objects: "Callable[[], list[Any]]", types: "tuple[type, ...]", /) -> "list[Any]":
+        """Return the objects of these types."""
+        return [each for each in get_objects() if type(each) in types]
+
 
 __all__ = ["Recoded", "add_probes", "find_running", "is_alive"]
 
@@ -143,23 +153,22 @@ def _give_code(
 
 def _find_functions(scope: "Scope") -> "Iterator[tuple[Any, str]]":
     """Yield each function of the process whose file is in the scope, with the file's path."""
-    for found in _all_objects():
-        if type(found) is _FUNCTION and type(found.__code__) is _CODE:  # PyPy's own functions have another type of code
+    for found in _all_functions():
+        if type(found.__code__) is _CODE:  # PyPy's own functions have another type of code
             path = scope.decide(found.__code__.co_filename, namespace=found.__globals__)
             if path is not None:
                 yield found, path
 
 
-def _all_objects() -> "list[Any]":
-    """Return all objects that may be functions."""
-    found: list[Any] = gc.get_objects()
+def _all_functions() -> "list[Any]":
+    found = _objects_of_types(gc.get_objects, (_FUNCTION,))
     if getattr(gc, "get_freeze_count", int)():  # frozen objects are not among them
-        found += _reachable_objects()
+        found += _reachable_functions()
     return found
 
 
-def _reachable_objects() -> "list[Any]":
-    """Return functions reachable from modules, and objects that may lead to more of them."""
+def _reachable_functions() -> "list[Any]":
+    """Return functions reachable from modules."""
     containers = (type(sys), type, dict, list, tuple, set, staticmethod, classmethod, property, _FUNCTION)
     seen: set[int] = set()
     todo: list[Any] = list(sys.modules.values())
@@ -169,7 +178,8 @@ def _reachable_objects() -> "list[Any]":
         if id(each) in seen:
             continue
         seen.add(id(each))
-        found.append(each)
+        if type(each) is _FUNCTION:
+            found.append(each)
         todo += [other for other in gc.get_referents(each) if gc.is_tracked(other) or isinstance(other, containers)]
     return found
 
@@ -184,10 +194,10 @@ def find_running(scope: "Scope") -> "Iterator[tuple[CodeType, str, Any]]":
                 yield frame.f_code, path, None
             frame = frame.f_back
     kinds = _generator_types()
-    for each in gc.get_objects():
-        names = kinds.get(type(each))
-        frame = None if names is None else getattr(each, names[0])
-        if names is not None and frame is not None:
+    for each in _objects_of_types(gc.get_objects, (*kinds,)):
+        names = kinds[type(each)]
+        frame = getattr(each, names[0])
+        if frame is not None:
             code: CodeType = getattr(each, names[1])
             path = scope.decide(code.co_filename, namespace=frame.f_globals)
             if path is not None:
