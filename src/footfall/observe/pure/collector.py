@@ -3,7 +3,8 @@
 A collection begins where an object is made that the collector counts, once there are more of those than its threshold.
 So our thread makes such objects while the collector is off, and does not give up the GIL then, as the program would
 notice. Calls of the system do give it up. What they make before that, such as arguments for an audit hook, fits into
-the room in the count that `make_room` makes: when the GIL was just got, the count is not above the threshold.
+the room in the count that `make_room` makes. The count may be above the threshold: by what we made and keep, if the
+program has made nothing since.
 """
 
 import gc
@@ -12,15 +13,16 @@ from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
 
-__all__ = ["has_room", "make_room", "pause", "resume", "sampling_threads", "save_room"]
+__all__ = ["make_room", "pause", "resume", "sampling_threads", "save_room"]
 
 sampling_threads: "set[int]" = set()
 """The identities of our threads. Events of what they run must not make objects either: they are not recorded."""
 
-_N_SPARE = 32
-_N_IN_ROOM = 4
+_N_SPARE = 128
+_N_IN_ROOM = 8  # arguments and the iterator of hooks, and an AttributeError for each that is a method
 _spare: "list[set[int]]" = []
 _is_enabled, _disable, _enable = gc.isenabled, gc.disable, gc.enable
+_counts, _thresholds = gc.get_count, gc.get_threshold
 
 
 def pause() -> bool:
@@ -42,14 +44,17 @@ def save_room() -> None:
         _spare.append(set())  # counted, and no list of free objects takes it back
 
 
-def has_room() -> bool:
-    """Return whether something is prepared for `make_room`."""
-    return len(_spare) >= _N_IN_ROOM
+def make_room() -> bool:
+    """Lower the collector's count as far as needed, and as is prepared, for a call that follows immediately.
 
-
-def make_room() -> None:
-    """Lower the collector's count by some objects, if prepared, for a call that follows immediately."""
-    left = _N_IN_ROOM  # no call here makes an object
-    while left and _spare:
+    Return whether it cannot begin a collection.
+    """
+    was_on = pause()
+    threshold = _thresholds()[0]
+    excess = _counts()[0] + _N_IN_ROOM - threshold
+    is_enough = not was_on or not threshold or excess <= len(_spare)
+    while excess > 0 and is_enough and _spare:
         _spare.pop()
-        left -= 1
+        excess -= 1
+    resume(was_on)
+    return is_enough

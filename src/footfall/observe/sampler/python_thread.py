@@ -22,7 +22,7 @@ from footfall.formats import COUNT_CPU, COUNT_LATE, COUNT_SAMPLES, COUNT_TICKS, 
 from footfall.observe.interruptions import Undisturbed
 from footfall.observe.messages import report
 from footfall.observe.pure import children as pure_children
-from footfall.observe.pure.collector import has_room, make_room, pause, resume, sampling_threads, save_room
+from footfall.observe.pure.collector import make_room, pause, resume, sampling_threads, save_room
 from footfall.observe.pure.contexts import context_of_thread
 from footfall.observe.pure.recorder import PureRecorder
 from footfall.observe.pure.sample_log import HIDDEN, PureSampleLog
@@ -61,6 +61,7 @@ _sleep = time.sleep
 _clock_gettime_ns = getattr(time, "clock_gettime_ns", None)
 _access, _open, _read, _close, _stat = system.access, system.open, system.read, system.close, system.stat
 _is_linux = sys.platform == "linux"
+_TO_READ = open_flags("O_RDONLY")
 
 
 def start(directory: str, rate_hz: int, max_cpu_ppm: int) -> None:
@@ -269,9 +270,12 @@ class _Sampler:
         self._log_names()
 
     def _log_names(self) -> None:
-        while self._unnamed and has_room():
+        while self._unnamed:
             lane = self._unnamed.pop()
             name = _name_of(lane.native_id)  # gives up the GIL
+            if name is None:
+                self._unnamed.append(lane)
+                return
             was_on = pause()
             try:
                 self._log.add_thread(lane.index, lane.native_id, name)
@@ -415,16 +419,17 @@ def _is_thread(native_id: int) -> bool:
     return True
 
 
-def _name_of(native_id: int) -> bytes:
-    """Return the kernel's name of a thread of this process; b"" if it is not known."""
+def _name_of(native_id: int) -> bytes | None:
+    """Return the kernel's name of a thread of this process; b"" if it is not known, None if it can't be read now."""
     if not native_id or not _is_linux:
         return b""
     path = f"/proc/self/task/{native_id}/comm"
     if not _access(path, os.R_OK):  # the thread has ended: no exception is to be made for that
         return b""
-    make_room()
+    if not make_room():
+        return None
     try:
-        file = _open(path, open_flags("O_RDONLY"))
+        file = _open(path, _TO_READ)
     except OSError:
         return b""
     try:
