@@ -110,6 +110,8 @@ def test_coverage_of_a_file(client, project) -> None:
     assert "tests" not in client.result("coverage/file", path=str(project / "shop.py"))
     if can_analyze():
         assert [each["text"] for each in found["conditions"]["missing"] if each["line"] == 6] == ["total > 10"]
+    quick = client.result("coverage/file", path="shop.py", without_conditions=True)
+    assert quick == {**client.result("coverage/file", path="shop.py"), "conditions": None}
 
 
 def test_numbers_are_those_of_the_json_report(client, project, footfall) -> None:

@@ -57,7 +57,7 @@ export class Decorations implements vscode.Disposable {
       if (error instanceof ServiceError && error.slug === "source-unknown") whyUnmarked = error.message;
     };
     const [coverage, times] = [
-      this.isShown ? project.askIfThere("coverage/file", { path }, onError) : undefined,
+      this.isShown ? project.askIfThere("coverage/file", { path, without_conditions: true }, onError) : undefined,
       this.isShown ? project.askIfThere("profile/lines", { path }) : undefined,
     ];
     const file = await coverage;
@@ -68,9 +68,14 @@ export class Decorations implements vscode.Disposable {
     this.showNote(editor, whyUnmarked);
     this.log.info(`marks of ${path} after ${Math.round(performance.now() - started)} ms`);
     const lines = await times;
-    if (document.isDirty) return;
-    const leastShare = vscode.workspace.getConfiguration("footfall", document.uri).get("leastShare", 0.005);
-    this.showHeat(editor, lines === undefined ? [] : heatOf(lines, leastShare));
+    if (!document.isDirty) {
+      const leastShare = vscode.workspace.getConfiguration("footfall", document.uri).get("leastShare", 0.005);
+      this.showHeat(editor, lines === undefined ? [] : heatOf(lines, leastShare));
+    }
+    // conditions are only for the mouse over a line, and most of the work
+    const whole = file && (await project.askIfThere("coverage/file", { path }));
+    const marked = this.marked.get(document);
+    if (whole !== undefined && marked !== undefined && marked.file === file) marked.file = whole;
   }
 
   async refreshAll(): Promise<void> {

@@ -111,7 +111,10 @@ export interface FlamePage {
 
 export interface Methods {
   initialize: [{ protocol_version: number }, Initialized];
-  "coverage/file": [{ path: string; tests?: boolean; test?: string; only_lines?: true }, FileCoverage];
+  "coverage/file": [
+    { path: string; tests?: boolean; test?: string; only_lines?: true; without_conditions?: true },
+    FileCoverage,
+  ];
   "coverage/files": [Record<string, never>, FilesCoverage];
   "coverage/stale": [{ paths: string[] }, unknown];
   "coverage/gaps": [{ count: number }, Gaps];

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from footfall.analyze.source.analysis import SourceAnalysis
 from footfall.analyze.source.traced_analysis import TracedAnalysis
@@ -74,14 +75,27 @@ def measured_file(workspace: Workspace, config: Config, given: str, contexts: Se
     return MeasuredFile(coverage, sources)
 
 
+class _Asked(NamedTuple):
+    """What a client wants to know of a file."""
+
+    path: str
+    with_tests: bool
+    with_conditions: bool
+    test: str | None
+    """The one whose coverage it is; None for that of all."""
+
+
 def coverage_of_file(workspace: Workspace, parameters: Parameters) -> Json:
     """`coverage/file`: what ran in a file, what did not, and where branches did not go."""
     config = workspace.config()
     path = workspace.source_path(config, parameters.path("path"))
-    with_tests, test = parameters.flag("tests"), parameters.optional_text("test")
-    found = workspace.kept(
-        (path, with_tests, test), config, path, lambda: _coverage_of_file(workspace, config, path, with_tests, test)
+    asked = _Asked(
+        path,
+        with_tests=parameters.flag("tests"),
+        with_conditions=not parameters.flag("without_conditions"),
+        test=parameters.optional_text("test"),
     )
+    found = workspace.kept(asked, config, path, lambda: _coverage_of_file(workspace, config, asked))
     if not parameters.flag("only_lines"):
         return found
     whole = found["coverage"]
@@ -89,9 +103,9 @@ def coverage_of_file(workspace: Workspace, parameters: Parameters) -> Json:
     return {**found, "coverage": {name: each for name, each in whole.items() if name not in ("functions", "classes")}}
 
 
-def _coverage_of_file(workspace: Workspace, config: Config, path: str, with_tests: bool, test: str | None) -> Json:
-    contexts = config.report_contexts if test is None else need_contexts_of(config, test)
-    found = measured_file(workspace, config, path, contexts)
+def _coverage_of_file(workspace: Workspace, config: Config, asked: _Asked) -> Json:
+    contexts = config.report_contexts if asked.test is None else need_contexts_of(config, asked.test)
+    found = measured_file(workspace, config, asked.path, contexts)
     file = found.file
     if found.text is None:
         state = state_of_source(config, found.path, file.stored_paths, lambda _: None)
@@ -114,10 +128,10 @@ def _coverage_of_file(workspace: Workspace, config: Config, path: str, with_test
         },
         "statements": _long_statements(file.analysis),
         "inferred_lines": sorted(file.inferred),
-        "conditions": None if state["is_stale"] else _conditions(config, found, contexts),
+        "conditions": _conditions(config, found, contexts) if asked.with_conditions and not state["is_stale"] else None,
         "warnings": warnings_entry(warnings),
     }
-    if with_tests:
+    if asked.with_tests:
         answer["tests"] = _tests(config, file, contexts)
     return answer
 
