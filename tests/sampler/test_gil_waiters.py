@@ -169,8 +169,10 @@ def test_two_threads_that_compute(tmp_path: Path) -> None:
         turn[1] = turn[1] or time.monotonic_ns()
         for _ in until(1):
             now = time.monotonic_ns()
-            (held if turn[0] == me else maybe)[turn[0]] += now - turn[1]
-            turn[:] = me, now
+            whose, since = turn
+            if now > since:  # else the turn ended between that look at the clock and here
+                (held if whose == me else maybe)[whose] += now - since
+                turn[:] = me, now
     def spin_a():
         run(0)
     def spin_b():
