@@ -22,7 +22,7 @@ _N_SPARE = 128
 _N_IN_ROOM = 8  # arguments and the iterator of hooks, and an AttributeError for each that is a method
 _spare: "list[set[int]]" = []
 _is_enabled, _disable, _enable = gc.isenabled, gc.disable, gc.enable
-_counts, _thresholds = gc.get_count, gc.get_threshold
+_counts, _thresholds = (getattr(gc, name, lambda: (0,)) for name in ("get_count", "get_threshold"))  # PyPy counts none
 
 
 def pause() -> bool:
@@ -51,10 +51,10 @@ def make_room() -> bool:
     """
     was_on = pause()
     threshold = _thresholds()[0]
-    excess = _counts()[0] + _N_IN_ROOM - threshold
-    is_enough = not was_on or not threshold or excess <= len(_spare)
-    while excess > 0 and is_enough and _spare:
-        _spare.pop()
-        excess -= 1
+    excess = _counts()[0] + _N_IN_ROOM - threshold if was_on and threshold else 0
+    is_enough = excess <= len(_spare)
+    if is_enough:
+        for _ in range(excess):
+            _spare.pop()
     resume(was_on)
     return is_enough
