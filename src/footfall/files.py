@@ -24,6 +24,7 @@ keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from os import stat_result
 
 IS_WINDOWS = sys.platform == "win32"
@@ -33,6 +34,7 @@ if IS_WINDOWS:
 __all__ = [
     "IS_WINDOWS",
     "absolute_path",
+    "at_fork",
     "comparable_path",
     "current_directory",
     "file_name",
@@ -65,6 +67,13 @@ def open_flags(*names: str) -> int:
     for name in (*names, "O_CLOEXEC", "O_NOINHERIT", "O_BINARY"):
         flags |= getattr(system, name, 0)
     return flags
+
+
+def at_fork(**functions: "Callable[[], object]") -> None:
+    """Call functions at each fork, as `os.register_at_fork`, where processes can fork: on Windows they can't."""
+    register = getattr(system, "register_at_fork", None)
+    if register is not None:
+        register(**functions)
 
 
 _WITHOUT_WAITING = open_flags("O_NONBLOCK", "O_NOCTTY")

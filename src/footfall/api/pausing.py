@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from footfall.api.measuring import LOCK
+from footfall.files import at_fork
 from footfall.observe import late
 
 __all__ = ["end_pause", "pause_recording", "resume_recording"]
@@ -21,8 +20,7 @@ def pause_recording() -> object | None:
     with LOCK:
         if not _ends_pauses:
             _ends_pauses = True
-            if hasattr(os, "register_at_fork"):  # not on Windows
-                os.register_at_fork(before=end_pause)  # a child would go on with the record
+            at_fork(before=end_pause)  # a child would go on with the record
         return late.pause_late()
 
 

@@ -16,6 +16,7 @@ from footfall.api.measuring import Place, find_place, start_new_calls, stop_reco
 from footfall.api.pausing import end_pause, pause_recording, resume_recording
 from footfall.compat.options import measures_children
 from footfall.config.configuration import Config
+from footfall.files import at_fork
 from footfall.model import RUN_VARIABLE
 from footfall.observe import contexts
 from footfall.record.data.coverage_tables import Arc, FileData
@@ -185,8 +186,7 @@ class Measuring:
         """Begin to count: a child may go on recording, or begin to, where its parent has finished."""
         if cls._n_forks < 0:
             cls._n_forks = 0
-            if hasattr(os, "register_at_fork"):  # not on Windows
-                os.register_at_fork(after_in_parent=cls._add_fork)
+            at_fork(after_in_parent=cls._add_fork)
 
     @classmethod
     def _add_fork(cls) -> None:

@@ -30,6 +30,7 @@ __all__ = ["Compilations", "PlainLoaders", "is_same_code"]
 
 _OVERRIDES = frozenset(("get_data", "path_stats", "source_to_code", "set_data", "_cache_bytecode"))
 _LINES = "co_linetable" if sys.implementation.name == "cpython" else "co_lnotab"
+_TO_READ = open_flags("O_RDONLY")
 _IS_HASH_BASED, _CHECKS_SOURCE = 1, 2  # flags of a `.pyc` file (PEP 552)
 
 
@@ -59,7 +60,7 @@ class PlainLoaders:
     def _takes_bytecode_unseen(self, filename: str) -> bool:
         """Return whether the source file has bytecode that is used without checking the source (PEP 552)."""
         try:
-            file = system.open(self._external.cache_from_source(filename), open_flags("O_RDONLY"))
+            file = system.open(self._external.cache_from_source(filename), _TO_READ)
         except (OSError, NotImplementedError) as error:
             pass_on(error)
             return False

@@ -5,10 +5,10 @@ imports yet; import hooks that others have installed are bypassed (own_modules.p
 """
 
 import gc
-import os
 import sys
 from _thread import RLock
 
+from footfall.files import at_fork
 from footfall.observe.interruptions import Undisturbed
 from footfall.observe.own_modules import load_with_imports
 from footfall.own_builtins import keep_builtins
@@ -40,8 +40,7 @@ class ProbeCompiler:
         self._lock = RLock()
         self._is_loading = False
         if _CAN_WAIT:
-            if hasattr(os, "register_at_fork"):  # not on Windows
-                os.register_at_fork(after_in_child=self._after_fork)
+            at_fork(after_in_child=self._after_fork)
         else:
             from footfall.observe.engines import instrument
 

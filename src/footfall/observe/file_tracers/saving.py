@@ -7,6 +7,7 @@ import atexit
 import os
 import sys
 
+from footfall.files import at_fork
 from footfall.model import UNCOVERED_CONTEXT
 from footfall.observe import contexts
 from footfall.own_builtins import keep_builtins
@@ -47,5 +48,4 @@ def save_at_end(save: "Callable[[], None]", on_failure: "Callable[[BaseException
             util.register_after_fork(end, lambda function: util.Finalize(None, function, exitpriority=-100))
 
     atexit.register(end)
-    if hasattr(os, "register_at_fork"):  # not on Windows
-        os.register_at_fork(after_in_child=follow_into_child)
+    at_fork(after_in_child=follow_into_child)

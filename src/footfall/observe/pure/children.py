@@ -1,6 +1,4 @@
-"""Wrappers of built-in functions, in Python: on PyPy hidden from tracebacks and from `sys._getframe`; and forks."""
-
-import os
+"""Wrappers of built-in functions, in Python: on PyPy hidden from tracebacks and from `sys._getframe`."""
 
 from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.pure.hidden import hidden_applevel
@@ -13,16 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["StandIn", "at_fork", "dress", "wrap"]
+__all__ = ["StandIn", "dress", "wrap"]
 
 _FUNCTION_TYPES = (type(len), type(lambda: None))
-
-
-def at_fork(**functions: "Callable[[], object]") -> None:
-    """Call functions at each fork, as `os.register_at_fork`, where processes can fork: on Windows they can't."""
-    register = getattr(os, "register_at_fork", None)
-    if register is not None:
-        register(**functions)
 
 
 class StandIn:

@@ -9,6 +9,7 @@ import _thread
 import sys
 from sys import _getframe  # as it is now: the program may replace it
 
+from footfall.files import at_fork
 from footfall.model import (
     EVENT_ASYNC_STOP,
     EVENT_LEFT,
@@ -21,7 +22,6 @@ from footfall.model import (
 from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.messages import report
 from footfall.observe.pure import contexts
-from footfall.observe.pure.children import at_fork
 from footfall.observe.pure.collector import sampling_threads
 from footfall.observe.pure.recorder import PureRecorder
 from footfall.observe.pure.watched_places import (

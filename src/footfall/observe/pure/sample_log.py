@@ -8,7 +8,7 @@ import sys
 import time
 from _struct import pack_into
 
-from footfall.files import open_flags, system
+from footfall.files import system
 from footfall.formats import (
     COUNT_CODES,
     COUNT_FULL,
@@ -31,7 +31,7 @@ from footfall.formats import (
     SAMPLE_TIME_AT,
 )
 from footfall.observe.pure.collector import make_room, pause, resume
-from footfall.observe.pure.segments import SegmentLog, fill_file, sized
+from footfall.observe.pure.segments import TO_ENLARGE, SegmentLog, fill_file, sized
 from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
@@ -180,7 +180,7 @@ class _EnlargedLog(SegmentLog):
 def _fill(path: str, start: int, size: int) -> None:
     """Extend a file by zeros, by a descriptor that is not the number of a standard stream. Raises OSError."""
     make_room()
-    descriptor = system.open(path, open_flags("O_RDWR", "O_NOFOLLOW"))
+    descriptor = system.open(path, TO_ENLARGE)
     try:
         if descriptor <= 2:
             _fill(path, start, size)

@@ -17,12 +17,14 @@ from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
 
-__all__ = ["Segment", "SegmentLog", "fill_file", "sized"]
+__all__ = ["TO_ENLARGE", "Segment", "SegmentLog", "fill_file", "sized"]
 
 _MAPS_COPIES = sys.platform == "emscripten"
 """There, a mapping is a copy, which goes into the file when it is flushed, by the descriptor it was made from."""
 _LEAST_GROWTH_BYTES = max(FIRST_SEGMENT_BYTES, mmap.ALLOCATIONGRANULARITY)  # of Windows 64 KiB, elsewhere a page
 _ZEROS = bytes(FIRST_SEGMENT_BYTES)
+TO_ENLARGE = open_flags("O_RDWR", "O_NOFOLLOW")
+"""How a log's file is opened, which exists and is no link."""
 
 
 class Segment(mmap.mmap):
@@ -89,7 +91,7 @@ class SegmentLog:
         return (needed + step - 1) // step * step
 
     def _map_more(self, size: int) -> None:
-        fd = system.open(self.path, open_flags("O_RDWR", "O_NOFOLLOW"))
+        fd = system.open(self.path, TO_ENLARGE)
         taken = [fd]
         try:
             while taken[-1] <= 2:  # numbers of standard streams that are closed: the program may write there

@@ -8,6 +8,7 @@ engine, into that engine's record.
 import atexit
 import sys
 
+from footfall.files import at_fork
 from footfall.model import ENGINE_SETTRACE
 from footfall.observe.file_tracers.files import UNDECIDED, TracedFile
 from footfall.observe.interruptions import Undisturbed
@@ -15,7 +16,6 @@ from footfall.observe.messages import report
 from footfall.observe.own_modules import load_own
 from footfall.observe.pure import children as pure_children
 from footfall.observe.pure import contexts as pure_contexts
-from footfall.observe.pure.children import at_fork
 from footfall.observe.pure.contexts import context_of_other_work, has_other_work
 from footfall.observe.pure.hidden import hidden_applevel
 from footfall.observe.pure.interpreter import (

@@ -4,9 +4,9 @@ The engine reports when each frame begins, comes to a line and ends; the plugin 
 native/engines/file_tracers/frames.c is the same for the core.
 """
 
+from footfall.files import at_fork
 from footfall.observe.file_tracers.files import FileTracers, Plugin, TracedFile
 from footfall.observe.pure import contexts, recorder
-from footfall.observe.pure.children import at_fork
 from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())

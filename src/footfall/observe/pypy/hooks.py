@@ -10,9 +10,9 @@ import sys
 import __pypy__  # type: ignore[import-not-found]
 from _cffi_backend import FFI  # type: ignore[import-untyped]
 
+from footfall.files import at_fork
 from footfall.observe.engines.plain_code import FUTURES, ONLY_AST
 from footfall.observe.interruptions import Undisturbed, pass_on
-from footfall.observe.pure.children import at_fork
 from footfall.observe.pure.children import wrap as look_alike
 from footfall.observe.pure.contexts import EventsByContext
 from footfall.observe.pure.probes.events import Areas, Comparable

@@ -17,7 +17,7 @@ import time
 from _signal import valid_signals  # type: ignore[import-not-found]
 from sys import _current_frames
 
-from footfall.files import open_flags, system
+from footfall.files import at_fork, open_flags, system
 from footfall.formats import COUNT_CPU, COUNT_LATE, COUNT_SAMPLES, COUNT_TICKS, UNIT_UNKNOWN
 from footfall.observe.interruptions import Undisturbed
 from footfall.observe.messages import report
@@ -72,7 +72,7 @@ def start(directory: str, rate_hz: int, max_cpu_ppm: int) -> None:
     sampler = _Sampler(directory, 1_000_000_000 // rate_hz, max_cpu_ppm)
     sampler.begin()
     atexit.register(sampler.end)
-    pure_children.at_fork(
+    at_fork(
         before=sampler.before_fork, after_in_parent=sampler.after_fork_parent, after_in_child=sampler.after_fork_child
     )
     for name in ("fork", "forkpty"):

@@ -11,10 +11,9 @@ import builtins
 import sys
 from marshal import loads
 
-from footfall.files import is_file, read_file
+from footfall.files import at_fork, is_file, read_file
 from footfall.observe.engines.plain_code import NoRoomForProbesError
 from footfall.observe.interruptions import Undisturbed, pass_on
-from footfall.observe.pure.children import at_fork
 from footfall.observe.pure.contexts import EventsByContext
 from footfall.observe.pure.probes.changes import Changes, Number
 from footfall.observe.pure.probes.compile_hook import wrapped_compile
