@@ -34,6 +34,7 @@ class Findings:
         self.is_full = is_full
         self._translate = translate
         self._lock = RLock()
+        self._is_looking = False
         self._news: list[Found] = []  # what each of the first places adds, as far as they were looked at
         self._lines: dict[str, set[int]] = {}
         self._branches: dict[str, set[Arc]] = {}
@@ -51,11 +52,16 @@ class Findings:
     def _news_of(self, start: int, end: int) -> "list[Found]":
         """Return what the places from `start` up to `end` (exclusive) add to those before each of them."""
         with self._lock:  # of threads that ask at once, each place is looked at by one
-            while (at := len(self._news)) < end:
-                found = self._translate(self.places[at])
-                if at == len(self._news):  # no finalizer asked meanwhile
+            if self._is_looking:  # a finalizer or a signal handler asks while its thread is at it: by itself
+                return Findings(self._translate, False, self.places)._news_of(start, end)
+            try:
+                self._is_looking = True
+                while (at := len(self._news)) < end:
+                    found = self._translate(self.places[at])
                     self._news.append(_NOTHING if found is None else self._subtract(found))
-            return self._news[start:end]
+                return self._news[start:end]
+            finally:
+                self._is_looking = False
 
     def _subtract(self, found: "Found") -> "Found":
         path, lines, branches = found
